@@ -41,8 +41,9 @@ export class Interrupted extends Error {
   }
 }
 
-/** The errno name of a Node error (`ENOENT`), or undefined. */
+/** The errno name (`ENOENT`) of a Node error, or of the one a Failure was made from; undefined for any other. */
 export function errno(error: unknown): string | undefined {
-  const { code } = (error ?? {}) as { code?: unknown };
-  return typeof code === 'string' ? code : undefined;
+  const { code, cause } = (error ?? {}) as { code?: unknown; cause?: unknown };
+  if (typeof code === 'string') return code;
+  return cause === undefined ? undefined : errno(cause);
 }

@@ -1,0 +1,32 @@
+import type { Change } from './door.ts';
+import type { Held } from './hold.ts';
+import type { Piece } from './pour.ts';
+
+/** A new file with these bytes, fsynced; fails when the name is taken. */
+export const create = (path: string, data: string | Uint8Array, mode: number) =>
+  ({ op: 'write', path, data, mode, exclusive: true }) as const;
+/** A file with these bytes, fsynced; an existing one is truncated and keeps its mode. For names no reader looks at yet. */
+export const write = (path: string, data: string | Uint8Array, mode: number) =>
+  ({ op: 'write', path, data, mode, exclusive: false }) as const;
+/** A sparse copy with the source's times to a name that should be free; the copy is cancellable. */
+export const copy = (from: string, to: string, limits: { timeout?: number; stall?: number } = {}) =>
+  ({ op: 'copy', from, to, reflink: false, ...limits }) as const;
+/** A clone that shares every extent, never a silent copy; times are kept. */
+export const reflink = (from: string, to: string, limits: { timeout?: number; stall?: number } = {}) =>
+  ({ op: 'copy', from, to, reflink: true, ...limits }) as const;
+/** A further name; fails with EEXIST when the name is taken. */
+export const link = (from: string, to: string) => ({ op: 'link', from, to }) as const;
+export const rename = (from: string, to: string) => ({ op: 'rename', from, to }) as const;
+/** A name goes; one that is not there is no failure. */
+export const remove = (path: string) => ({ op: 'remove', path, dir: false }) as const;
+/** An empty directory goes; one that is not there is no failure. */
+export const removeDir = (path: string) => ({ op: 'remove', path, dir: true }) as const;
+export const truncate = (path: string, size: number) => ({ op: 'truncate', path, size }) as const;
+/** A new directory with exactly this mode; fails when the name is taken. */
+export const mkdir = (path: string, mode: number) => ({ op: 'mkdir', path, mode }) as const;
+export const chmod = (path: string, mode: number) => ({ op: 'chmod', path, mode }) as const;
+/** fsync of a file or a directory. */
+export const sync = (path: string) => ({ op: 'sync', path }) as const;
+/** One batch of bulk data, checked and written by workers. */
+export const pour = (to: Held, pieces: readonly Piece[], workers?: number): Change & { op: 'pour' } =>
+  workers === undefined ? { op: 'pour', to, pieces } : { op: 'pour', to, pieces, workers };

@@ -1,0 +1,71 @@
+import { closeSync, constants, fdatasyncSync, openSync, readSync, writeSync } from 'node:fs';
+
+/** The unit of digests and of the data path, in bytes. */
+export const clusterBytes = 65_536;
+
+/**
+ * Shared bytes whose address is a multiple of the page size, as O_DIRECT asks for. V8 reserves growable buffers in
+ * whole pages; plain ones come from malloc, 16 bytes into a page. Where that ceases to hold, writes fall back by EINVAL.
+ */
+export const pagedBytes = (length: number): Uint8Array<SharedArrayBuffer> =>
+  new Uint8Array(new SharedArrayBuffer(length, { maxByteLength: length }));
+
+/** A second descriptor on what `fd` has open, past the page cache; null where the file system has no O_DIRECT. */
+export function openDirect(fd: number, flags: number): number | null {
+  try {
+    return openSync(`/proc/self/fd/${fd}`, flags | constants.O_DIRECT);
+  } catch {
+    return null;
+  }
+}
+
+/** One open file by its descriptors: `direct` is past the page cache and takes only multiples of `sector` bytes. */
+export interface Descriptors {
+  fd: number;
+  direct: number | null;
+  sector: number;
+}
+
+const aligned = ({ sector }: Descriptors, at: number, length: number) => at % sector === 0 && length % sector === 0;
+
+const isInvalid = (error: unknown) => (error as NodeJS.ErrnoException).code === 'EINVAL';
+
+/** Tries the direct descriptor; null where there is none, or it refuses this offset, length or address (EINVAL). */
+function tryDirect(file: Descriptors, span: { at: number; length: number }, io: (fd: number) => number): number | null {
+  if (file.direct === null || !aligned(file, span.at, span.length)) return null;
+  try {
+    return io(file.direct);
+  } catch (error) {
+    if (isInvalid(error)) return null;
+    throw error;
+  }
+}
+
+/** Reads until `into` is full or the file ends; says how many bytes came, and how many of them past the page cache. */
+export function readAt(file: Descriptors, into: Uint8Array, at: number): { length: number; direct: number } {
+  let done = 0;
+  let direct = 0;
+  while (done < into.length) {
+    const span = { at: at + done, length: into.length - done };
+    const past = tryDirect(file, span, (fd) => readSync(fd, into, done, span.length, span.at));
+    const got = past ?? readSync(file.fd, into, done, span.length, span.at);
+    if (got === 0) break;
+    done += got;
+    direct += past ?? 0;
+  }
+  return { length: done, direct };
+}
+
+/** Writes all of `bytes`; says how many of them lie in the page cache and still want an fdatasync. */
+export function writeAt(file: Descriptors, bytes: Uint8Array, at: number): number {
+  let done = 0;
+  let buffered = 0;
+  while (done < bytes.length) {
+    const span = { at: at + done, length: bytes.length - done };
+    const past = tryDirect(file, span, (fd) => writeSync(fd, bytes, done, span.length, span.at));
+    const put = past ?? writeSync(file.fd, bytes, done, span.length, span.at);
+    done += put;
+    buffered += past === null ? put : 0;
+  }
+  return buffered;
+}

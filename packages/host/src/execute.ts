@@ -1,0 +1,80 @@
+import { constants } from 'node:os';
+import { delimiter } from 'node:path';
+import { execa, type Options } from 'execa';
+import type { Output, Program } from './door.ts';
+import { Failure } from './failure.ts';
+import type { Interruption } from './interruption.ts';
+import { packageOf } from './packages.ts';
+
+/** cron, su and slim images leave these out. */
+const path = [process.env.PATH ?? '', '/usr/local/sbin', '/usr/sbin', '/sbin'].join(delimiter);
+
+/** Runs a program to its end: no shell, `LC_ALL=C`, both pipes drained; it dies with us, also by SIGKILL. */
+export async function execute(program: Program, interruption: Interruption): Promise<Output> {
+  interruption.deliver();
+  const words = ['--pdeathsig', 'KILL', '--', program.program, ...program.args];
+  const child = execa('setpriv', words, options(program, interruption.cancels));
+  const idle = watch(child, program);
+  const result = await child.finally(() => clearTimeout(idle()));
+  interruption.deliver();
+  return judge(program, result as Ended);
+}
+
+function options(program: Program, cancelSignal: AbortSignal | undefined): Options {
+  const { input, cwd, stall, timeout = 30_000 } = program;
+  return {
+    reject: false,
+    buffer: { stdout: program.watch === undefined },
+    stripFinalNewline: false,
+    maxBuffer: 1 << 28,
+    env: { LC_ALL: 'C', PATH: path, ...program.env },
+    stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe', ...extra(program)] as Options['stdio'],
+    forceKillAfterDelay: 5000,
+    ...(input === undefined ? {} : { input }),
+    ...(cwd === undefined ? {} : { cwd }),
+    ...(stall === undefined ? { timeout } : {}),
+    ...(cancelSignal === undefined ? {} : { cancelSignal }),
+  } as Options;
+}
+
+function extra(program: Program): (number | 'pipe')[] {
+  return program.report ? ['pipe'] : [...(program.inherit ?? [])];
+}
+
+/** Feeds what the program prints to its watcher and ends it when it falls silent; gives the timer to clear. */
+function watch(child: ReturnType<typeof execa>, { watch: see, stall }: Program): () => NodeJS.Timeout | undefined {
+  let timer: NodeJS.Timeout | undefined;
+  const wind = () => {
+    clearTimeout(timer);
+    if (stall !== undefined) timer = setTimeout(() => child.kill('SIGKILL'), stall);
+  };
+  wind();
+  child.stdout?.on('data', (chunk: Buffer) => {
+    wind();
+    if (see?.(chunk.toString()) === false) child.kill('SIGKILL');
+  });
+  return () => timer;
+}
+
+interface Ended {
+  exitCode?: number;
+  code?: string;
+  stdout?: unknown;
+  stderr?: unknown;
+  stdio?: unknown;
+  cause?: unknown;
+}
+
+/** `setpriv` answers 127 for a program that is not there, and is itself the missing one when execa says ENOENT. */
+function judge(program: Program, ended: Ended): Output {
+  const stderr = String(ended.stderr ?? '');
+  const absent = ended.exitCode === 127 && stderr.startsWith('setpriv: failed to execute');
+  if (absent || ended.code === 'ENOENT') {
+    const name = absent ? program.program : 'setpriv';
+    throw new Failure('unsupported', `${name} is not installed`, { hint: `apt-get install ${packageOf(name)}` });
+  }
+  if (ended.code !== undefined && ended.exitCode === undefined && constants.errno[ended.code as 'EIO'] !== undefined)
+    throw new Failure('failed', `could not run ${program.program}: ${ended.code}`, { cause: ended.cause });
+  const report = program.report ? (ended.stdio as unknown[])[3] : '';
+  return { code: ended.exitCode ?? null, stdout: String(ended.stdout ?? ''), stderr, report: String(report ?? '') };
+}

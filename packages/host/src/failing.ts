@@ -1,0 +1,32 @@
+import { errno, Failure } from './failure.ts';
+
+const reasons: Record<string, string> = {
+  EACCES: 'permission denied',
+  EBUSY: 'in use',
+  EEXIST: 'the name is taken',
+  EIO: 'input/output error',
+  EISDIR: 'it is a directory',
+  ELOOP: 'too many symbolic links',
+  EMLINK: 'too many links',
+  ENAMETOOLONG: 'the name is too long',
+  ENOENT: 'no such file or directory',
+  ENOSPC: 'no space left on device',
+  ENOTDIR: 'not a directory',
+  ENOTEMPTY: 'directory not empty',
+  EPERM: 'operation not permitted',
+  EROFS: 'the filesystem is read-only',
+  EXDEV: 'not the same filesystem',
+  EDQUOT: 'quota exceeded',
+};
+
+/** Runs one system call; its errno becomes a Failure failed that says what was tried; the errno stays readable. */
+export async function trying<T>(what: string, call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (cause) {
+    const code = errno(cause);
+    if (code === undefined) throw cause;
+    const hint = code === 'ENOSPC' || code === 'EDQUOT' ? { hint: 'free some space, then run this again' } : {};
+    throw new Failure('failed', `could not ${what}: ${reasons[code] ?? code}`, { cause, ...hint });
+  }
+}
