@@ -1,4 +1,4 @@
-import { closeSync, constants, fdatasyncSync, openSync, readSync, writeSync } from 'node:fs';
+import { constants, openSync, readSync, writeSync } from 'node:fs';
 
 /** The unit of digests and of the data path, in bytes. */
 export const clusterBytes = 65_536;
@@ -11,9 +11,9 @@ export const pagedBytes = (length: number): Uint8Array<SharedArrayBuffer> =>
   new Uint8Array(new SharedArrayBuffer(length, { maxByteLength: length }));
 
 /** A second descriptor on what `fd` has open, past the page cache; null where the file system has no O_DIRECT. */
-export function openDirect(fd: number, flags: number): number | null {
+export function openDirect(fd: number, write = false): number | null {
   try {
-    return openSync(`/proc/self/fd/${fd}`, flags | constants.O_DIRECT);
+    return openSync(`/proc/self/fd/${fd}`, (write ? constants.O_RDWR : constants.O_RDONLY) | constants.O_DIRECT);
   } catch {
     return null;
   }

@@ -1,101 +1,130 @@
-import { type BigIntStats, closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
-import type { ByteSource } from '@platter/qcow2/source';
-import { ShortRead } from '@platter/qcow2/source';
-import { type Descriptors, openDirect, readAt } from './direct.ts';
+import { closeSync, constants, openSync } from 'node:fs';
+import { openDirect } from './direct.ts';
 import { errno, Failure } from './failure.ts';
+import { type Inode, inodeOf, unchanged } from './inode.ts';
 import { Pool } from './pool.ts';
 
 export interface HoldOptions {
   write?: boolean;
-  /** O_EXCL: of a block device, nobody else may mount or claim it meanwhile. */
+  /** O_EXCL: nobody else may mount or claim the block device meanwhile. */
   exclusive?: boolean;
   noFollow?: boolean;
   /** Also past the page cache, where the file system can. */
   direct?: boolean;
 }
 
-/** An open regular file or block device and what it was when opened. Sizes in bytes, instants in ns since 1970. */
-export interface Held {
+export interface Held extends Inode {
   readonly path: string;
-  readonly kind: 'file' | 'block';
-  /** `major:minor` of a block device, as in /sys/dev/block. */
-  readonly device: string | null;
-  readonly dev: bigint;
-  readonly ino: bigint;
-  readonly size: number;
-  readonly mtimeNs: bigint;
-  readonly birthNs: bigint;
-  readonly sectorSize: number;
-  /** Open now; a pin keeps the number good until it is undone, else the next hold may close it. */
+  /** Open now. Unless claimed, written or direct it may be another number after the next hold: pin it for longer use. */
   readonly fd: number;
+  /** The same past the page cache; null unless asked for and possible. */
   readonly direct: number | null;
+  /** Keeps `fd` as it is until the returned function is called. */
   pin(): () => void;
-  /** Whether what is open still has the identity, size and time it was opened with. */
+  /** Whether it still has the identity, size and time it was opened with. */
   same(): boolean;
   close(): void;
 }
 
-const fileSector = 4096;
-
-const flagsOf = ({ write, exclusive, noFollow = true }: HoldOptions) =>
+const flagsOf = ({ write = false, exclusive = false, noFollow = true }: HoldOptions) =>
   (write ? constants.O_RDWR : constants.O_RDONLY) |
   (exclusive ? constants.O_EXCL : 0) |
   (noFollow ? constants.O_NOFOLLOW : 0) |
   constants.O_NONBLOCK;
 
-/** Linux's encoding of a device number, as in /sys/dev/block (glibc, gnu_dev_major and gnu_dev_minor). */
-const deviceName = (rdev: bigint) =>
-  `${((rdev >> 8n) & 0xfffn) | ((rdev >> 32n) & ~0xfffn)}:${(rdev & 0xffn) | ((rdev >> 12n) & 0xffffff00n)}`;
+function asFailure(path: string, error: unknown): unknown {
+  if (error instanceof Failure) return error;
+  const told = (kind: 'busy' | 'refused' | 'failed', what: string) =>
+    new Failure(kind, `${path}: ${what}`, { cause: error });
+  const code = errno(error);
+  if (code === 'EBUSY') return told('busy', 'is mounted or held by another program');
+  if (code === 'ENOENT') return told('refused', 'does not exist');
+  if (code === 'ELOOP') return told('refused', 'is a symbolic link');
+  return told('failed', (error as Error).message);
+}
 
-const sysNumber = (device: string, file: string) => Number(readFileSync(`/sys/dev/block/${device}/${file}`, 'utf8'));
-
-/** A partition has no queue of its own: its disk is the folder above. */
-function sectorOf(device: string): number {
+/** Runs `look`, and closes `fd` when it fails. */
+function orClose<T>(fd: number, look: () => T): T {
   try {
-    return sysNumber(device, 'queue/logical_block_size');
-  } catch {
-    return sysNumber(device, '../queue/logical_block_size');
+    return look();
+  } catch (error) {
+    closeSync(fd);
+    throw error;
   }
 }
 
-function factsOf(path: string, stat: BigIntStats) {
-  const { dev, ino, mtimeNs, birthtimeNs: birthNs, rdev } = stat;
-  const common = { dev, ino, mtimeNs, birthNs };
-  if (stat.isFile()) return { ...common, kind: 'file', device: null, size: Number(stat.size), sectorSize: fileSector } as const;
-  if (!stat.isBlockDevice()) throw new Failure('refused', `${path} is neither a regular file nor a block device`);
-  const device = deviceName(rdev);
-  return { ...common, kind: 'block', device, size: sysNumber(device, 'size') * 512, sectorSize: sectorOf(device) } as const;
+type Descriptor = Pick<Held, 'direct' | 'pin' | 'close'> & { current(): number };
+
+/** What is claimed, written or direct must stay one open file to the end. */
+function lasting(fd: number, direct: number | null): Descriptor {
+  const close = () => {
+    closeSync(fd);
+    if (direct !== null) closeSync(direct);
+  };
+  return { direct, current: () => fd, pin: () => () => {}, close };
 }
 
-type Facts = ReturnType<typeof factsOf>;
-
-const factsAt = (path: string, fd: number) => factsOf(path, fstatSync(fd, { bigint: true }));
-
-const equal = (a: Facts, b: Facts) =>
-  a.dev === b.dev && a.ino === b.ino && a.size === b.size && a.mtimeNs === b.mtimeNs && a.device === b.device;
-
-function failure(path: string, error: unknown): unknown {
-  if (error instanceof Failure) return error;
-  const code = errno(error);
-  if (code === 'EBUSY') return new Failure('busy', `${path} is in use`, { cause: error });
-  if (code === 'ENOENT') return new Failure('refused', `${path} does not exist`, { cause: error });
-  if (code === 'ELOOP') return new Failure('refused', `${path} is a symbolic link`, { cause: error });
-  return new Failure('failed', `cannot open ${path}: ${(error as Error).message}`, { cause: error });
+/** A descriptor that the pool may close between uses. */
+function lent(pool: Pool, fd: number, open: () => number): Descriptor {
+  let pins = 0;
+  const one = { open, pinned: () => pins > 0 };
+  const pin = () => {
+    pool.fd(one);
+    pins += 1;
+    return () => {
+      pins -= 1;
+    };
+  };
+  pool.adopt(one, fd);
+  return { direct: null, current: () => pool.fd(one), pin, close: () => pool.drop(one) };
 }
 
-class Hold implements Held {
-  readonly path: string;
-  readonly kind: Facts['kind'];
-  readonly device: string | null;
-  readonly dev: bigint;
-  readonly ino: bigint;
-  readonly size: number;
-  readonly mtimeNs: bigint;
-  readonly birthNs: bigint;
-  readonly sectorSize: number;
-  readonly direct: number | null;
-  readonly #flags: number;
-  readonly #facts: Facts;
-  readonly #pool: Pool;
-  #pins = 0;
+function reopened(path: string, flags: number, was: Inode): number {
+  const fd = openSync(path, flags);
+  const same = orClose(fd, () => unchanged(inodeOf(path, fd), was));
+  if (same) return fd;
+  closeSync(fd);
+  throw new Failure('corrupt', `${path} was replaced or changed while in use`);
 }
+
+function descriptorOf(pool: Pool, path: string, options: HoldOptions): { inode: Inode; descriptor: Descriptor } {
+  const flags = flagsOf(options);
+  const fd = pool.make(() => openSync(path, flags));
+  const inode = orClose(fd, () => inodeOf(path, fd));
+  if (options.write || options.exclusive || options.direct)
+    return { inode, descriptor: lasting(fd, options.direct ? openDirect(fd, options.write) : null) };
+  return { inode, descriptor: lent(pool, fd, () => reopened(path, flags, inode)) };
+}
+
+function guarded<T>(path: string, act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    throw asFailure(path, error);
+  }
+}
+
+/** `hold` over descriptors of its own, of which at most `limit` are open. */
+export function holder(limit: number): (path: string, options?: HoldOptions) => Held {
+  const pool = new Pool(limit);
+  return (path, options = {}) => {
+    const { inode, descriptor } = guarded(path, () => descriptorOf(pool, path, options));
+    return {
+      ...inode,
+      path,
+      direct: descriptor.direct,
+      get fd() {
+        return guarded(path, descriptor.current);
+      },
+      pin: () => guarded(path, descriptor.pin),
+      same: () => unchanged(inodeOf(path, descriptor.current()), inode),
+      close: descriptor.close,
+    };
+  };
+}
+
+/**
+ * Opens a regular file or block device and notes what it is. A path that is missing, a symbolic link (unless
+ * `noFollow` is false) or anything else is refused; a device in use is busy; all else failed. Never blocks on a FIFO.
+ */
+export const hold = holder(256);

@@ -1,12 +1,11 @@
 import { closeSync } from 'node:fs';
+import { errno } from './failure.ts';
 
 /** What a pool keeps open: it can be closed at any time and opened again, but not while pinned. */
 export interface Pooled {
   open(): number;
   pinned(): boolean;
 }
-
-const isFull = (error: unknown) => (error as NodeJS.ErrnoException).code === 'EMFILE';
 
 /**
  * Descriptors of which at most `limit` are open, the longest unused closed first. When the process has no more
@@ -22,10 +21,16 @@ export class Pool {
 
   /** The descriptor of `one`, opened when it is not open. */
   fd(one: Pooled): number {
-    const fd = this.#open.get(one) ?? this.#make(one);
+    const fd = this.#open.get(one) ?? this.make(() => one.open());
     this.#open.delete(one);
-    this.#open.set(one, fd);
+    this.adopt(one, fd);
     return fd;
+  }
+
+  /** Takes over a descriptor that is open already. */
+  adopt(one: Pooled, fd: number): void {
+    this.#shrink(this.#limit - 1);
+    this.#open.set(one, fd);
   }
 
   drop(one: Pooled): void {
@@ -35,22 +40,21 @@ export class Pool {
     closeSync(fd);
   }
 
-  /** Makes room after EMFILE; false when everything that is open is in use. */
-  halve(): boolean {
-    const before = this.#open.size;
-    this.#limit = Math.max(1, before >> 1);
-    this.#shrink(this.#limit);
-    return this.#open.size < before;
+  /** Opens, with room made by closing others as long as the process has no descriptor left. */
+  make(open: () => number): number {
+    try {
+      return open();
+    } catch (error) {
+      if (errno(error) !== 'EMFILE' || !this.#halve()) throw error;
+      return this.make(open);
+    }
   }
 
-  #make(one: Pooled): number {
-    this.#shrink(this.#limit - 1);
-    try {
-      return one.open();
-    } catch (error) {
-      if (!isFull(error) || !this.halve()) throw error;
-      return this.#make(one);
-    }
+  #halve(): boolean {
+    const before = this.#open.size;
+    this.#limit = Math.max(1, before >> 1);
+    this.#shrink(before >> 1);
+    return this.#open.size < before;
   }
 
   #shrink(size: number): void {
