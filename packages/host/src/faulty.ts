@@ -1,4 +1,4 @@
-import type { Host } from './door.ts';
+import type { Change, Host } from './door.ts';
 import { Failure } from './failure.ts';
 import { shown } from './shown.ts';
 
@@ -21,12 +21,13 @@ export function parseFault(text: string): Fault {
 /** Makes the N-th change fail, or kills or interrupts this process right before it; for tests of what a crash leaves. */
 export function faulty(host: Host, { what, at }: Fault): Host {
   let count = 0;
-  const strike = (line: string) => {
+  const strike = (change: Change) => {
+    const line = shown(change);
     if (what === 'kill') process.kill(process.pid, 'SIGKILL');
     if (what === 'int') process.kill(process.pid, 'SIGINT');
     if (what === 'fail')
       throw new Failure('failed', `could not do "${line}": injected fault`, { cause: { code: 'EIO' } });
-    if (what === 'enospc')
+    if (what === 'enospc' && takesSpace(change))
       throw new Failure('failed', `could not do "${line}": no space left on device`, { cause: { code: 'ENOSPC' } });
   };
   return {
@@ -34,8 +35,13 @@ export function faulty(host: Host, { what, at }: Fault): Host {
     query: (query) => host.query(query),
     change: async (change) => {
       count += 1;
-      if (count === at) strike(shown(change));
+      if (count === at) strike(change);
       return host.change(change);
     },
   };
+}
+
+/** A full filesystem refuses neither an unlink nor a chmod. */
+function takesSpace({ op }: Change): boolean {
+  return op !== 'remove' && op !== 'chmod' && op !== 'lock';
 }

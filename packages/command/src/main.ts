@@ -1,0 +1,90 @@
+import { exitCodes, Failure, Interrupted } from '@platter/host/failure';
+import { asFailure, exitCode, explain } from './report.ts';
+import { brokenPipe, Stdout } from './stdout.ts';
+import type { Verb } from './verb.ts';
+
+/** Of a tool's package.json. */
+export interface About {
+  name: string;
+  version: string;
+  description: string;
+}
+/** A tool's verbs in the order of its help: what it does in one line, and its file. */
+export type Verbs = Record<string, readonly [does: string, load: () => Promise<{ default: Verb }>]>;
+
+const oldest = [22, 19] as const;
+
+/** Runs one tool on this process: reads argv, runs the verb, and leaves through `process.exitCode` or the signal that came. */
+export async function main(about: About, verbs: Verbs): Promise<void> {
+  try {
+    refuseOldNode();
+    await route(about, verbs, process.argv.slice(2));
+  } catch (error) {
+    const failure = asFailure(error);
+    process.stderr.write(`${explain(about.name, failure)}\n`);
+    process.exitCode = exitCode(failure);
+  }
+}
+
+function refuseOldNode(): void {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  if (major > oldest[0] || (major === oldest[0] && minor >= oldest[1])) return;
+  throw new Failure('unsupported', `Node ${process.versions.node} is too old`, {
+    hint: 'use Node 22.19 or newer (24 LTS)',
+  });
+}
+
+async function route(about: About, verbs: Verbs, argv: readonly string[]): Promise<void> {
+  const [first = '', ...rest] = argv;
+  if (first === '--version' || first === '-V') return void process.stdout.write(`${about.name} ${about.version}\n`);
+  if (first === '--help' || first === '-h' || (first === 'help' && rest.length === 0))
+    return (await import('./help.ts')).printTool(about, verbs);
+  if (first === 'completion') return (await import('./completion.ts')).printCompletion(about, verbs, rest);
+  const [name, load] = find(about, verbs, first === 'help' ? (rest[0] ?? '') : first);
+  const { default: verb } = await load();
+  if (first === 'help' || asksHelp(rest)) return (await import('./help.ts')).printVerb(about, name, verb);
+  await perform({ about, name, verb, argv: rest });
+}
+
+function asksHelp(argv: readonly string[]): boolean {
+  const end = argv.indexOf('--');
+  const words = end < 0 ? argv : argv.slice(0, end);
+  return words.includes('--help') || words.includes('-h');
+}
+
+function find(about: About, verbs: Verbs, said: string): [string, () => Promise<{ default: Verb }>] {
+  const name = said === 'rm' && !('rm' in verbs) ? 'remove' : said;
+  const entry = Object.hasOwn(verbs, name) ? verbs[name] : undefined;
+  if (entry !== undefined) return [name, entry[1]];
+  const hint = `${about.name} --help; its verbs are ${Object.keys(verbs).join(', ')}`;
+  throw new Failure('usage', said === '' ? 'which verb?' : `there is no verb ${JSON.stringify(said)}`, { hint });
+}
+
+interface Performance {
+  about: About;
+  name: string;
+  verb: Verb;
+  argv: readonly string[];
+}
+
+/** Joins the verb to signals and pipes, runs it, and turns how it ended into how we end. */
+async function perform({ about, name, verb, argv }: Performance): Promise<void> {
+  const { readWords } = await import('./words.ts');
+  const said = readWords(verb, argv, process.env);
+  const [{ callOf }, { catchSignals }] = await Promise.all([import('./person.ts'), import('./signals.ts')]);
+  const abort = new AbortController();
+  const signals = catchSignals(() => abort.abort());
+  const stdout = new Stdout(() => {
+    process.exitCode = brokenPipe;
+    abort.abort();
+  });
+  try {
+    const scene = { tool: about.name, verb: name, version: about.version, said, signal: abort.signal, stdout };
+    await verb.run(await callOf(scene));
+  } catch (error) {
+    if (!(error instanceof Interrupted)) throw error;
+    process.exitCode ??= exitCodes.failed;
+  } finally {
+    signals.raise();
+  }
+}
