@@ -14,7 +14,9 @@ export interface Disturbance {
 /**
  * One mutating verb in the crash matrix. For each fault and each N the driver makes a fresh folder, calls `prepare`,
  * runs `command` with PLATTER_FAULT=<fault>@<N>, calls `interrupted`, runs `rerun` undisturbed, calls `settled`, calls
- * `cleanup`, and then looks that no process, no loop device over a file of the folder and no mount in it was left.
+ * `cleanup`, and then looks that no process, nothing in TMPDIR, no loop device over a file of the folder and no mount
+ * in it was left. A run killed before its last change may have
+ * done all that matters, so the old state and the new one are both right, and nothing between them is.
  * Invariants throw (vitest's `expect` or `node:assert`). A case keeps no state between calls: two cases run at once.
  *
  * Write it in e2e/crash/cases/<tool>.ts, which exports `cases: readonly CrashCase[]`:
@@ -35,7 +37,8 @@ export interface Disturbance {
  *       },
  *     ];
  *
- * `run` and `succeed` are in e2e/ground/run.ts, `tree` in e2e/ground/tree.ts.
+ * `run` and `succeed` are in e2e/ground/run.ts, `tree` in e2e/ground/tree.ts. To run one case:
+ * `vitest run --project crash -t 'reflink-pool stop'`.
  */
 export interface CrashCase {
   /** Tool and verb, with what makes this case different in brackets: `disk-tools ensure (qcow2)`. Unique. */
@@ -50,7 +53,7 @@ export interface CrashCase {
   prepare(dir: string, material: string): Promise<void>;
   /** The verb's argv; the first word is the name of a tool (found in bin/) or an absolute path. */
   command(dir: string): readonly string[];
-  /** Added to the environment of both runs, which is otherwise PATH, LC_ALL, NO_COLOR, and HOME and TMPDIR = the folder. */
+  /** Added to the environment of both runs: PATH, LC_ALL, NO_COLOR, HOME = the folder, and a TMPDIR beside it. */
   env?(dir: string): Record<string, string>;
   /** Text for the verb's stdin; empty unless given. */
   stdin?(dir: string): string;

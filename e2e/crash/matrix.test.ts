@@ -1,0 +1,33 @@
+import { readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, describe, it, vi } from 'vitest';
+import { needs } from '../ground/needs.ts';
+import type { CrashCase } from './case.ts';
+import { matrix, type Row } from './driver.ts';
+import { resultFile, rows } from './page.ts';
+
+vi.setConfig({ maxConcurrency: 2, testTimeout: 600_000 });
+
+const folder = join(import.meta.dirname, 'cases');
+const files = readdirSync(folder).sort();
+const modules = await Promise.all(files.map((file) => import(join(folder, file)) as Promise<{ cases: CrashCase[] }>));
+const cases = modules.flatMap((module) => module.cases);
+
+/** Rows of the last run stay for the cases that this run leaves out. */
+const found = new Map<string, Row>(rows().map((row) => [row.name, row]));
+
+describe.concurrent('crash matrix', () => {
+  for (const subject of cases) {
+    needs(...subject.needs)(subject.name, () => {
+      it('keeps what it promises', async () => {
+        found.delete(subject.name);
+        found.set(subject.name, await matrix(subject));
+      });
+    });
+  }
+});
+
+afterAll(() => {
+  const known = cases.flatMap(({ name }) => found.get(name) ?? []);
+  writeFileSync(resultFile, `${JSON.stringify(known, null, 2)}\n`);
+});
