@@ -79,7 +79,7 @@ function rendered(record: Platter, { text = [], name }: View, { flags }: Said): 
 }
 
 /** This machine behind the wrappers the person asked for: told, only shown, or with a fault for tests. */
-async function hostOf({ said: { flags, ...said }, signal, stdout }: Scene): Promise<Host> {
+async function hostOf({ said: { flags }, signal, stdout }: Scene): Promise<Host> {
   const { local } = await import('@platter/host/local');
   const machine = local(signal);
   if (flags['dry-run'] === true)
