@@ -1,0 +1,23 @@
+const TWO32 = 2 ** 32;
+
+/** The unsigned big-endian 64-bit number at `at`; NaN above 2^53-1. */
+export function u64(view: DataView, at: number): number {
+  const hi = view.getUint32(at);
+  return hi > 0x1fffff ? Number.NaN : hi * TWO32 + view.getUint32(at + 4);
+}
+
+/** Writes a safe integer as an unsigned big-endian 64-bit number. */
+export function putU64(view: DataView, at: number, value: number): void {
+  view.setUint32(at, Math.floor(value / TWO32));
+  view.setUint32(at + 4, value % TWO32);
+}
+
+/** A view of exactly these bytes. */
+export const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+/** Whether a feature field has the bit. */
+export const hasBit = (field: bigint, bit: number): boolean => ((field >> BigInt(bit)) & 1n) === 1n;
+
+/** The numbers of the bits that are set, ascending. */
+export const bitsOf = (field: bigint): number[] =>
+  Array.from({ length: 64 }, (_, bit) => bit).filter((bit) => hasBit(field, bit));
