@@ -17,6 +17,7 @@ export default defineConfig({
     projects: [
       { test: { name: 'unit', include: ['packages/*/test/**/*.test.ts', 'e2e/test/**/*.test.ts'] } },
       serial('root', 'packages/*/test-root/**/*.test.ts', 1),
+      serial('house', 'e2e/house/**/*.test.ts', 2),
       serial('host', 'e2e/host/**/*.test.ts', 2),
       serial('stories', 'e2e/stories/**/*.test.ts', 3),
       serial('crash', 'e2e/crash/**/*.test.ts', 4),
