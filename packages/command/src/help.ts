@@ -1,18 +1,8 @@
 import { cac } from 'cac';
+import { exits } from './exits.ts';
 import type { Flag } from './flag.ts';
 import type { About, Verbs } from './main.ts';
 import { flagsOf, type Verb, type Word } from './verb.ts';
-
-const meanings = [
-  'done, or already so',
-  'failed: unexpected; something may have changed',
-  'usage: said wrong, or input invalid; nothing was looked at',
-  'refused: the state conflicts with what was asked; nothing was changed',
-  'busy: locked, in use, or not yet; try later',
-  'corrupt: an integrity check failed',
-  'unsupported: this host lacks a program or a feature',
-  'partial: of several, some failed; the records say which',
-];
 
 /** The words of a verb as its usage shows them; cac reads the brackets. */
 export function usage(name: string, { words, rest }: Verb): string {
@@ -55,7 +45,7 @@ export function printVerb(about: About, name: string, verb: Verb): void {
     { title: 'Usage', body: `  ${about.name} ${usage(name, verb)} [flags]` },
     ...sections.filter(({ title }) => title === 'Options').map(({ body }) => ({ title: 'Flags', body: trimmed(body) })),
     { title: 'Examples', body: verb.examples.map(([line, does]) => `  ${line}\n      ${does}`).join('\n') },
-    { title: 'Exit codes', body: verb.exits.map((code) => `  ${code}  ${meanings[code]}`).join('\n') },
+    { title: 'Exit codes', body: verb.exits.map((code) => `  ${code}  ${exits[code]?.meaning}`).join('\n') },
   ]);
   cli.matchedCommand = command;
   cli.outputHelp();
