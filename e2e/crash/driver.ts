@@ -1,8 +1,9 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { standOn } from '../ground/filesystem.ts';
 import { type Outcome, told } from '../ground/run.ts';
 import { type CrashCase, type Disturbance, type Fault, faults } from './case.ts';
-import { leaks, loosen, runAt, type Site, siteAt, standOn } from './site.ts';
+import { leaks, loosen, runAt, type Site, siteAt } from './site.ts';
 
 /** What a case showed: how many changes the verb makes, each of which was disturbed in each of the four ways. */
 export interface Row {
@@ -84,7 +85,7 @@ const enough = 5;
 
 /** Kills the verb before its 1st, 2nd, 3rd ... change until a run ends by itself, then disturbs each place in the other ways. */
 export async function matrix(subject: CrashCase): Promise<Row> {
-  await using ground = await standOn(subject);
+  await using ground = await standOn(subject.needs);
   const material = await siteAt(join(ground.path, 'm'));
   await step(`${subject.name}: material`, () => subject.material?.(material.dir));
   const wrong: string[] = [];

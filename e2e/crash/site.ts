@@ -1,11 +1,8 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { mounted } from '../ground/filesystem.ts';
-import { type Folder, tempFolder } from '../ground/folder.ts';
 import { detach, loopsIn } from '../ground/loops.ts';
 import { mountsIn, unmountIn } from '../ground/mounts.ts';
-import type { Filesystem } from '../ground/probe.ts';
 import { type Outcome, run } from '../ground/run.ts';
 import { killSession, members } from '../ground/session.ts';
 import type { CrashCase } from './case.ts';
@@ -14,12 +11,6 @@ import type { CrashCase } from './case.ts';
 export interface Site {
   dir: string;
   tmp: string;
-}
-
-/** The ground that all runs of a case stand on: the first filesystem it needs, otherwise a temporary folder. */
-export function standOn({ needs }: CrashCase): Promise<Folder> {
-  const filesystem = needs.find((name): name is Filesystem => name === 'xfs' || name === 'btrfs' || name === 'ext4');
-  return filesystem ? mounted(filesystem) : tempFolder();
 }
 
 /** Makes the folders of one run below the case's ground. */

@@ -2,7 +2,7 @@ import { mkdir, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Folder, tempFolder } from './folder.ts';
 import { detach, loops, majorMinor } from './loops.ts';
-import type { Filesystem } from './probe.ts';
+import type { Filesystem, GroundName } from './probe.ts';
 import { succeed } from './run.ts';
 
 /** Mounts an image so that its loop goes with the mount, also when the mount goes with its namespace. */
@@ -31,4 +31,10 @@ export async function mounted(filesystem: Filesystem, size = 512 * 2 ** 20): Pro
     throw cause;
   }
   return { path, [Symbol.asyncDispose]: folder[Symbol.asyncDispose] };
+}
+
+/** The ground that a list of needs describes: a filesystem of the first kind it names, otherwise a temporary folder. */
+export function standOn(needs: readonly GroundName[], size?: number): Promise<Folder> {
+  const kind = needs.find((name): name is Filesystem => name === 'xfs' || name === 'btrfs' || name === 'ext4');
+  return kind ? mounted(kind, size) : tempFolder();
 }
