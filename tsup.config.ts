@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { defineConfig } from 'tsup';
+import { writeNotices } from './scripts/notices.ts';
 
-const needsRequire =
-  "import { createRequire } from 'node:module';const require = createRequire(import.meta.url);\n";
+const needsRequire = "import { createRequire } from 'node:module';const require = createRequire(import.meta.url);\n";
 
 /** One build for every tool, run in its directory: an entry, shared chunks, and the bulk-data worker where a tool has one. */
 export default defineConfig({
@@ -16,6 +16,15 @@ export default defineConfig({
   silent: true,
   noExternal: [/.*/],
   removeNodeProtocol: false,
+  esbuildPlugins: [
+    {
+      name: 'the licences of what is bundled',
+      setup: (build) => {
+        build.initialOptions.metafile = true;
+        build.onEnd(({ metafile }) => writeNotices(Object.keys(metafile?.inputs ?? {}), 'dist'));
+      },
+    },
+  ],
   plugins: [
     {
       name: 'require only in chunks that hold CommonJS',

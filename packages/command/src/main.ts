@@ -3,7 +3,7 @@ import { asFailure, exitCode, explain } from './report.ts';
 import { brokenPipe, Stdout } from './stdout.ts';
 import type { Verb } from './verb.ts';
 
-/** Of a tool's package.json. */
+/** Of a tool's package.json; the scope of its name is not shown. */
 export interface About {
   name: string;
   version: string;
@@ -15,7 +15,8 @@ export type Verbs = Record<string, readonly [does: string, load: () => Promise<{
 const oldest = [22, 19] as const;
 
 /** Runs one tool on this process: reads argv, runs the verb, and leaves through `process.exitCode` or the signal that came. */
-export async function main(about: About, verbs: Verbs): Promise<void> {
+export async function main(manifest: About, verbs: Verbs): Promise<void> {
+  const about = { ...manifest, name: manifest.name.replace(/^@.*\//, '') };
   try {
     refuseOldNode();
     await route(about, verbs, process.argv.slice(2));
