@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { chmod, copy, create, link, mkdir, remove, removeDir, rename, sync, truncate, write } from '../src/changes.ts';
-import { errno } from '../src/failure.ts';
+import type { Change } from '../src/door.ts';
+import { errno, Failure, Interrupted } from '../src/failure.ts';
 import { local } from '../src/local.ts';
 import { bytes, list, lstat, readlink, realpath, space, stat, text } from '../src/looks.ts';
 import { createWhole, replaceWhole } from '../src/whole.ts';
@@ -65,6 +66,27 @@ describe('changes', () => {
     await replaceWhole(host, { ...file, data: '3' });
     expect([readFileSync(file.path, 'utf8'), await host.query(stat(file.temp))]).toEqual(['3', null]);
   });
+  it.for([createWhole, replaceWhole])(
+    '%o leaves no temporary, whichever change fails or is interrupted',
+    async (place) => {
+      const file = { path: at('placed'), temp: at('.placed.tmp'), mode: 0o640, data: 'x' };
+      const failing = (n: number, error: Error) => {
+        let count = 0;
+        const once = async (change: Change) => {
+          count += 1;
+          if (count === n) throw error;
+          return host.change(change);
+        };
+        return { ...host, change: once } as typeof host;
+      };
+      for (const error of [new Failure('failed', 'full'), new Interrupted()])
+        for (const n of [2, 3, ...(error instanceof Interrupted ? [4] : [])]) {
+          await place(failing(n, error), file).catch(() => {});
+          expect(await host.query(stat(file.temp)), `${error.name} at ${n}`).toBeNull();
+          await host.change(remove(file.path));
+        }
+    },
+  );
 });
 
 describe('looks', () => {
