@@ -27,6 +27,8 @@ export const mkdir = (path: string, mode: number) => ({ op: 'mkdir', path, mode 
 export const chmod = (path: string, mode: number) => ({ op: 'chmod', path, mode }) as const;
 /** fsync of a file or a directory. */
 export const sync = (path: string) => ({ op: 'sync', path }) as const;
+/** fsync on the very descriptor that is held: one opened later may not be told of an earlier failed write-back. */
+export const flush = (held: Held) => ({ op: 'sync', path: held.path, held }) as const;
 /** One batch of bulk data, checked and written by workers. */
 export const pour = (to: Held, pieces: readonly Piece[], workers?: number): Change & { op: 'pour' } =>
   workers === undefined ? { op: 'pour', to, pieces } : { op: 'pour', to, pieces, workers };

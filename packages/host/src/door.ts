@@ -125,7 +125,7 @@ export type Change = (
   | { op: 'truncate'; path: string; size: number }
   | { op: 'mkdir'; path: string; mode: number }
   | { op: 'chmod'; path: string; mode: number }
-  | { op: 'sync'; path: string }
+  | { op: 'sync'; path: string; held?: Held }
   | { op: 'pour'; to: Held; pieces: readonly Piece[]; workers?: number }
 ) & { why?: string };
 

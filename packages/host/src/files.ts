@@ -1,5 +1,6 @@
-import { constants } from 'node:fs';
+import { constants, fsync } from 'node:fs';
 import * as fs from 'node:fs/promises';
+import { promisify } from 'node:util';
 import type { Change, Entry, EntryKind, Query, Space, Stat } from './door.ts';
 import { trying } from './failing.ts';
 import { errno } from './failure.ts';
@@ -101,6 +102,11 @@ async function remove({ path, dir }: Touch<'remove'>): Promise<void> {
   });
 }
 
+async function sync({ path, held }: Touch<'sync'>): Promise<void> {
+  if (held === undefined) return flushed(path, constants.O_RDONLY, async () => {});
+  await promisify(fsync)(held.fd);
+}
+
 type Op = Exclude<Change['op'], 'run' | 'lock' | 'copy' | 'pour'>;
 const touches: { [O in Op]: (change: Touch<O>) => [string, () => Promise<void>] } = {
   write: (c) => [`write ${c.path}`, () => write(c)],
@@ -110,7 +116,7 @@ const touches: { [O in Op]: (change: Touch<O>) => [string, () => Promise<void>] 
   truncate: (c) => [`set the size of ${c.path}`, () => flushed(c.path, constants.O_WRONLY, (f) => f.truncate(c.size))],
   mkdir: (c) => [`make the directory ${c.path}`, () => mkdir(c)],
   chmod: (c) => [`change the mode of ${c.path}`, () => fs.chmod(c.path, c.mode)],
-  sync: (c) => [`flush ${c.path}`, () => flushed(c.path, constants.O_RDONLY, async () => {})],
+  sync: (c) => [`flush ${c.path}`, () => sync(c)],
 };
 
 /** One file operation as it is, its errno as a Failure that says what was tried. */

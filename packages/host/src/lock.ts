@@ -27,14 +27,14 @@ export async function takeLock(request: LockRequest): Promise<Lock> {
   throw new Failure('busy', `${request.path} is being replaced by others again and again`, { hint: 'try again' });
 }
 
-/** Files are made when missing; what may not be written (a directory, a read-only mount) is locked as it is. */
+/** Readers open only for reading. Files are made when missing; a directory and other locks without holder are not. */
 function open({ path, shared, holder }: LockRequest): number {
   const flags = constants.O_NOFOLLOW;
   try {
-    if (holder === undefined && !shared) return openSync(path, constants.O_RDONLY | flags);
+    if (holder === undefined || shared) return openSync(path, constants.O_RDONLY | flags);
     return openSync(path, constants.O_RDWR | constants.O_CREAT | flags, 0o600);
   } catch (error) {
-    if (shared && ['EROFS', 'EACCES'].includes(errno(error) ?? '')) return openSync(path, constants.O_RDONLY | flags);
+    if (shared && errno(error) === 'ENOENT') return openSync(path, constants.O_RDWR | constants.O_CREAT | flags, 0o600);
     throw new Failure('failed', `could not open the lock ${path}`, {
       cause: error,
       details: { by: String(errno(error)) },

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, unlinkSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -33,6 +33,14 @@ describe('locks', () => {
     await expect(host.change(lock(path))).rejects.toMatchObject({ kind: 'busy' });
     for (const reader of readers) reader.release();
     (await host.change(lock(path))).release();
+  });
+
+  it('a reader needs no right to write, and opens only for reading', async () => {
+    const path = join(folder, 'readonly');
+    writeFileSync(path, '', { mode: 0o444 });
+    const reader = await host.query({ op: 'lock', path, shared: true });
+    expect(readFileSync(`/proc/self/fdinfo/${reader.fd}`, 'utf8')).toMatch(/^flags:\s+\d*0$/m);
+    reader.release();
   });
 
   it('waits as long as it was told to', async () => {
