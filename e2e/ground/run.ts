@@ -23,6 +23,8 @@ export interface RunOptions {
   stdin?: string;
   /** Milliseconds until every process of the session is killed; a minute unless given. */
   timeout?: number;
+  /** Kills every process of the session when it is aborted. */
+  signal?: AbortSignal;
 }
 
 /** What every program the harness runs finds in its environment. */
@@ -55,13 +57,15 @@ const start = ([word = '', ...words]: readonly string[], { cwd, env }: RunOption
 
 /** Runs a program to its end. Rejects when it cannot be started or is not done in time; a missing program is exit 127. */
 export async function run(argv: readonly string[], options: RunOptions = {}): Promise<Outcome> {
-  const { stdin = '', timeout = 60_000 } = options;
+  const { stdin = '', timeout = 60_000, signal } = options;
   const child = start(argv, options);
   const session = child.pid ?? 0;
   const ended = new Promise<Pick<Outcome, 'code' | 'signal'>>((resolve, reject) => {
     child.once('error', reject).once('close', (code, signal) => resolve({ code, signal }));
   });
   child.stdin.on('error', () => {}).end(stdin);
+  const kill = () => killSession(session);
+  signal?.addEventListener('abort', kill);
   let late = false;
   const timer = setTimeout(() => {
     late = true;
@@ -69,6 +73,7 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
   }, timeout);
   const [end, stdout, stderr] = await Promise.all([ended, text(child.stdout), text(child.stderr)]);
   clearTimeout(timer);
+  signal?.removeEventListener('abort', kill);
   const outcome = { ...end, stdout, stderr, session };
   if (late) throw new Error(`not done after ${timeout} ms: ${told(argv, outcome)}`);
   return outcome;

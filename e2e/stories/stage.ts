@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import { run } from '../ground/run.ts';
+import { type Outcome, run } from '../ground/run.ts';
 
 /** One line of the table at the end. */
 interface Shown {
@@ -19,10 +19,13 @@ export class Stage {
   readonly folder: string;
   readonly #tell: (text: string) => void;
   readonly #shown: Shown[] = [];
+  #interrupt: AbortSignal | undefined;
 
-  constructor(folder: string, tell: (text: string) => void) {
+  /** `interrupt` ends the command that runs, or the next one; what cleans up after it runs to its end. */
+  constructor(folder: string, tell: (text: string) => void, interrupt?: AbortSignal) {
     this.folder = folder;
     this.#tell = tell;
+    this.#interrupt = interrupt;
   }
 
   /** One part of the story; its commands run inside. */
@@ -49,11 +52,23 @@ export class Stage {
 
   /** The same without telling it: what a person would do between two commands. */
   async quietly(line: string, { exit = 0, says = /^/ }: Expectation = {}): Promise<string> {
-    const { code, stdout, stderr } = await run(['sh', '-c', line], { cwd: this.folder, timeout: 120_000 });
+    const { code, stdout, stderr } = await this.#run(line);
     const said = stdout + stderr;
     if (code !== exit || !says.test(said))
       throw new Error(`$ ${line}\n${said}\n(exit ${code}, expected ${exit} ${says})`);
     return said;
+  }
+
+  async #run(line: string): Promise<Outcome> {
+    const signal = this.#interrupt;
+    const outcome = await run(['sh', '-c', line], {
+      cwd: this.folder,
+      timeout: 120_000,
+      ...(signal ? { signal } : {}),
+    });
+    if (!signal?.aborted) return outcome;
+    this.#interrupt = undefined;
+    throw new Error('interrupted');
   }
 
   /** What was shown and how long each part took. */
