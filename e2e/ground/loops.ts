@@ -61,10 +61,19 @@ export interface LoopDevice {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+export interface LoopOptions {
+  sectorSize?: 512 | 4096;
+  /** Past the page cache of the file's filesystem. */
+  directIo?: boolean;
+}
+
 /** A loop device over a file, gone with us at the latest: the kernel clears it when our open descriptor closes. */
-export async function attach(file: string, sectorSize: 512 | 4096 = 512): Promise<LoopDevice> {
-  const words = ['losetup', '--find', '--show', '--sector-size', `${sectorSize}`, '--', file];
-  const device = (await succeed(words)).trim();
+export async function attach(
+  file: string,
+  { sectorSize = 512, directIo = false }: LoopOptions = {},
+): Promise<LoopDevice> {
+  const flags = ['--sector-size', `${sectorSize}`, `--direct-io=${directIo ? 'on' : 'off'}`];
+  const device = (await succeed(['losetup', '--find', '--show', ...flags, '--', file])).trim();
   const fd = openSync(device, 'r');
   await succeed(['losetup', '--detach', device]);
   return { device, [Symbol.asyncDispose]: async () => closeSync(fd) };

@@ -4,7 +4,8 @@ import { tempFolder } from './folder.ts';
 import { executable, type Outcome, type RunOptions, run } from './run.ts';
 
 export interface Traced extends Outcome {
-  /** One system call per line, as strace prints it, of the program and all it started; in the order of their ends. */
+  /** One system call per line, as strace prints it, of the program and all it started; in the order of their ends. With
+   * the file behind each descriptor (`read(3</etc/passwd>, ...)`) and whole paths, but without the data of buffers. */
   calls: string[];
 }
 
@@ -28,7 +29,7 @@ export async function strace(argv: readonly string[], options: RunOptions & { tr
   const [word = '', ...words] = argv;
   await using folder = await tempFolder();
   const log = join(folder.path, 'strace');
-  const flags = ['-f', '-qq', '--seccomp-bpf', '-s', '4096', '-e', `trace=${trace}`, '-o', log];
+  const flags = ['-f', '-qq', '--seccomp-bpf', '-y', '-s', '0', '-e', `trace=${trace}`, '-o', log];
   const outcome = await run(['strace', ...flags, '--', executable(word), ...words], rest);
   return { ...outcome, calls: joined((await readFile(log, 'utf8')).split('\n')) };
 }

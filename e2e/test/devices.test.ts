@@ -56,7 +56,7 @@ needs('root', 'loop')('a loop device', () => {
     const file = join(folder.path, 'file');
     await writeFile(file, '');
     await truncate(file, 2 ** 20);
-    const { device, [Symbol.asyncDispose]: dispose } = await attach(file, 4096);
+    const { device, [Symbol.asyncDispose]: dispose } = await attach(file, { sectorSize: 4096 });
     expect(await succeed(['blockdev', '--getss', '--getsize64', device])).toBe('4096\n1048576\n');
     expect(await loopsIn(folder.path)).toMatchObject([{ device }]);
     await dispose();

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { readFrom } from '../bench/benches/capture.ts';
 import { median, paired } from '../bench/figures.ts';
 import { measure } from '../bench/measure.ts';
 import { table } from '../bench/page.ts';
@@ -33,4 +34,15 @@ it('fails with what a side said when it failed', async () => {
   const failing = { label: 'a', argv: ['sh', '-c', 'echo why >&2; exit 3'] };
   const run = measure({ name: 'x', needs: [], rounds: 1, reach: 1, setup: () => ({ ours: failing, theirs: failing }) });
   await expect(run).rejects.toThrow(/why/);
+});
+
+it('counts the bytes that were read from one file, failed reads and other files apart', () => {
+  const calls = [
+    'pread64(17</mnt/a.img>, ""..., 65536, 0) = 65536',
+    'read(17</mnt/a.img>, "", 65536) = 0',
+    'read(17</mnt/a.img>, 0x1, 65536) = -1 EIO (Input/output error)',
+    'pread64(18</mnt/b.img>, ""..., 65536, 0) = 65536',
+    'preadv(17</mnt/a.img>, [{iov_base=""..., iov_len=4096}], 1, 0) = 4096',
+  ];
+  expect(readFrom(calls, '/mnt/a.img')).toBe(69_632);
 });
