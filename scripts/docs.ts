@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { crashMatrix, rows } from '../e2e/crash/page.ts';
 import { exits } from '../packages/command/src/exits.ts';
 
 /** Writes the generated pages of docs/, or with --check fails when one is not what it would write. */
@@ -45,3 +46,4 @@ for (const [page, write] of Object.entries(pages)) {
     process.exitCode = 1;
   }
 }
+if (!check && rows().length > 0) writeFileSync(join(root, 'docs/crash-matrix.md'), crashMatrix());

@@ -5,7 +5,7 @@ import { environment, executable, told } from '../ground/run.ts';
 import type { Bench, Side, Sides } from './bench.ts';
 import { median, paired, type Ratio } from './figures.ts';
 
-export interface Measured {
+interface Measured {
   label: string;
   /** Milliseconds, one for each round. */
   ms: number[];

@@ -13,7 +13,7 @@ export function keep(result: Result): void {
 }
 
 /** Every kept result, by name. */
-export const kept = (): Result[] =>
+const kept = (): Result[] =>
   readdirSync(folder)
     .filter((file) => file.endsWith('.json'))
     .sort()
