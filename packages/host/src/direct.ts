@@ -3,6 +3,9 @@ import { constants, openSync, readSync, writeSync } from 'node:fs';
 /** The unit of digests and of the data path, in bytes. */
 export const clusterBytes = 65_536;
 
+/** The most that is written at once, in bytes. */
+export const runBytes = 2 * 1024 * 1024;
+
 /**
  * Shared bytes whose address is a multiple of the page size, as O_DIRECT asks for. V8 reserves growable buffers in
  * whole pages; plain ones come from malloc, 16 bytes into a page. Where that ceases to hold, writes fall back by EINVAL.
@@ -26,15 +29,16 @@ export interface Descriptors {
   sector: number;
 }
 
-const aligned = ({ sector }: Descriptors, at: number, length: number) => at % sector === 0 && length % sector === 0;
-
 const isInvalid = (error: unknown) => (error as NodeJS.ErrnoException).code === 'EINVAL';
 
-/** Tries the direct descriptor; null where there is none, or it refuses this offset, length or address (EINVAL). */
-function tryDirect(file: Descriptors, span: { at: number; length: number }, io: (fd: number) => number): number | null {
-  if (file.direct === null || !aligned(file, span.at, span.length)) return null;
+type Transfer = (fd: number, length: number) => number;
+
+/** The whole sectors at the start of a span past the page cache; null where offset, length, address or file forbid it. */
+function tryDirect({ direct, sector }: Descriptors, span: { at: number; length: number }, io: Transfer): number | null {
+  const length = span.length - (span.length % sector);
+  if (direct === null || span.at % sector !== 0 || length === 0) return null;
   try {
-    return io(file.direct);
+    return io(direct, length);
   } catch (error) {
     if (isInvalid(error)) return null;
     throw error;
@@ -47,7 +51,7 @@ export function readAt(file: Descriptors, into: Uint8Array, at: number): { lengt
   let direct = 0;
   while (done < into.length) {
     const span = { at: at + done, length: into.length - done };
-    const past = tryDirect(file, span, (fd) => readSync(fd, into, done, span.length, span.at));
+    const past = tryDirect(file, span, (fd, length) => readSync(fd, into, done, length, span.at));
     const got = past ?? readSync(file.fd, into, done, span.length, span.at);
     if (got === 0) break;
     done += got;
@@ -62,7 +66,7 @@ export function writeAt(file: Descriptors, bytes: Uint8Array, at: number): numbe
   let buffered = 0;
   while (done < bytes.length) {
     const span = { at: at + done, length: bytes.length - done };
-    const past = tryDirect(file, span, (fd) => writeSync(fd, bytes, done, span.length, span.at));
+    const past = tryDirect(file, span, (fd, length) => writeSync(fd, bytes, done, length, span.at));
     const put = past ?? writeSync(file.fd, bytes, done, span.length, span.at);
     done += put;
     buffered += past === null ? put : 0;

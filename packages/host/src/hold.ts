@@ -1,5 +1,6 @@
 import { closeSync, constants, openSync } from 'node:fs';
-import { openDirect } from './direct.ts';
+import { type ByteSource, ShortRead } from '@platter/qcow2/source';
+import { openDirect, readAt } from './direct.ts';
 import { errno, Failure } from './failure.ts';
 import { type Inode, inodeOf, unchanged } from './inode.ts';
 import { Pool } from './pool.ts';
@@ -128,3 +129,17 @@ export function holder(limit: number): (path: string, options?: HoldOptions) => 
  * `noFollow` is false) or anything else is refused; a device in use is busy; all else failed. Never blocks on a FIFO.
  */
 export const hold = holder(256);
+
+/** The bytes of what is held; a read the file cannot fill rejects ShortRead, one that fails Failure failed. */
+export function source(held: Held): ByteSource {
+  return {
+    size: held.size,
+    async read(at, length) {
+      if (at < 0 || length < 0 || at + length > held.size) throw new ShortRead(at, length);
+      const bytes = new Uint8Array(length);
+      const got = guarded(held.path, () => readAt({ fd: held.fd, direct: null, sector: held.sectorSize }, bytes, at));
+      if (got.length < length) throw new ShortRead(at, length);
+      return bytes;
+    },
+  };
+}

@@ -1,0 +1,64 @@
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import type { Answer, Job } from './bulk-worker.ts';
+import { Failure } from './failure.ts';
+
+/** Run from source the worker is a module here; in a bundle it is an entry of its own, beside the chunks. */
+const script = new URL(import.meta.url.endsWith('.mjs') ? './worker.mjs' : './bulk-worker.ts', import.meta.url);
+
+/** One job in one worker, which keeps the process alive only meanwhile. */
+async function work(worker: Worker, job: Job): Promise<Answer> {
+  worker.ref();
+  try {
+    worker.postMessage(job);
+    const [answer] = (await once(worker, 'message')) as [Answer];
+    return answer;
+  } catch (cause) {
+    throw new Failure('failed', `a data worker failed: ${(cause as Error).message}`, { cause });
+  } finally {
+    worker.unref();
+  }
+}
+
+/** Worker threads that are started when first needed and kept for the next job. */
+class Crew {
+  readonly #idle: Worker[] = [];
+  readonly #waiting: ((worker: Worker) => void)[] = [];
+  #size = 0;
+
+  /** Runs `job` in a worker, of which there are at most `most`; waits for one when all are busy. */
+  async run(job: Job, most: number): Promise<Answer> {
+    const worker = await this.#hire(most);
+    try {
+      const answer = await work(worker, job);
+      this.#release(worker);
+      return answer;
+    } catch (error) {
+      this.#replace();
+      throw error;
+    }
+  }
+
+  #hire(most: number): Worker | Promise<Worker> {
+    const worker = this.#idle.pop();
+    if (worker !== undefined) return worker;
+    if (this.#size >= most) return new Promise((resolve) => this.#waiting.push(resolve));
+    this.#size += 1;
+    return new Worker(script);
+  }
+
+  #release(worker: Worker): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#idle.push(worker);
+    else next(worker);
+  }
+
+  /** A worker that failed is gone: who waits gets a new one. */
+  #replace(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#size -= 1;
+    else next(new Worker(script));
+  }
+}
+
+export const crew = new Crew();

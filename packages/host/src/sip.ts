@@ -1,0 +1,107 @@
+import type { Answer, Mishap, SipJob } from './bulk-worker.ts';
+import { crew } from './crew.ts';
+import { clusterBytes, pagedBytes } from './direct.ts';
+import { Failure } from './failure.ts';
+import type { Held } from './hold.ts';
+import { type Range, slabsOf } from './slabs.ts';
+
+/** Clusters of 64 KiB that were read, ascending; good until the next slab is asked for. */
+export interface Slab {
+  count: number;
+  /** The offset in the file of each cluster. */
+  at: Float64Array;
+  /** Cluster n is at 65536 n; what lies behind the end of the file is zero. Shared: `pour` takes it as it is. */
+  bytes: Uint8Array;
+  /** 32 bytes for each cluster. */
+  sha256: Uint8Array;
+  /** 1 where every byte of the cluster is zero. */
+  zero: Uint8Array;
+  /** Whether all of it came past the page cache. */
+  direct: boolean;
+}
+
+export interface SipOptions {
+  /** Ascending; widened to whole clusters, each of which is read once. Without them the whole file. */
+  ranges?: Iterable<Range>;
+  workers?: number;
+}
+
+const slabBytes = 16 * 1024 * 1024;
+const slabCount = 4;
+
+interface Cup {
+  bytes: Uint8Array;
+  sha256: Uint8Array;
+  zero: Uint8Array;
+}
+
+const makeCup = (): Cup => ({
+  bytes: pagedBytes(slabBytes),
+  sha256: pagedBytes((slabBytes / clusterBytes) * 32),
+  zero: pagedBytes(slabBytes / clusterBytes),
+});
+
+function failure({ path }: Held, extents: readonly Range[], { what, index, offset, cause }: Mishap): Failure {
+  const at = (extents[index]?.at ?? 0) + offset;
+  if (what === 'short') return new Failure('busy', `${path} became shorter while it was read, at offset ${at}`);
+  return new Failure('failed', `cannot read ${path} at offset ${at}: ${cause?.message}`, { cause });
+}
+
+/** The offset of every cluster of the extents. */
+function offsets(extents: readonly Range[]): Float64Array {
+  const at = extents.flatMap((extent) =>
+    Array.from({ length: Math.ceil(extent.length / clusterBytes) }, (_, n) => extent.at + n * clusterBytes),
+  );
+  return Float64Array.from(at);
+}
+
+function slabOf(cup: Cup, extents: readonly Range[], { bytes }: Answer): Slab {
+  const at = offsets(extents);
+  const total = extents.reduce((sum, { length }) => sum + length, 0);
+  return {
+    count: at.length,
+    at,
+    bytes: cup.bytes.subarray(0, at.length * clusterBytes),
+    sha256: cup.sha256.subarray(0, at.length * 32),
+    zero: cup.zero.subarray(0, at.length),
+    direct: bytes === total,
+  };
+}
+
+/** Reads one slab in a worker. */
+async function draw(held: Held, job: SipJob, workers: number): Promise<Answer> {
+  const answer = await crew.run(job, workers);
+  if (answer.mishap !== null) throw failure(held, job.extents, answer.mishap);
+  return answer;
+}
+
+/**
+ * Reads a held file or device by worker threads, slab by slab in order, ahead of who takes them. A file held `direct`
+ * is read past the page cache; where that is refused the slab says so (Node has no posix_fadvise to drop the cache).
+ * A read error is Failure failed, an end before the held size Failure busy.
+ */
+export async function* sip(held: Held, { ranges, workers = 4 }: SipOptions = {}): AsyncGenerator<Slab> {
+  const plan = slabsOf(ranges ?? [{ at: 0, length: held.size }], held.size, slabBytes);
+  const unpin = held.pin();
+  const file = { fd: held.fd, direct: held.direct, sector: held.sectorSize };
+  const queue: { cup: Cup; extents: Range[]; answer: Promise<Answer> }[] = [];
+  const pull = (cup: () => Cup) => {
+    const { value: extents, done } = plan.next();
+    if (done) return;
+    const full = cup();
+    const answer = draw(held, { verb: 'sip', file, extents, ...full }, workers);
+    answer.catch(() => {});
+    queue.push({ cup: full, extents, answer });
+  };
+  try {
+    for (let n = 0; n < slabCount; n += 1) pull(makeCup);
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+      const { cup, extents, answer } = next;
+      yield slabOf(cup, extents, await answer);
+      pull(() => cup);
+    }
+  } finally {
+    await Promise.allSettled(queue.map(({ answer }) => answer));
+    unpin();
+  }
+}
