@@ -37,7 +37,7 @@ const blank = (at: number, end: number): Span => ({
 
 /** The spans of each window of the range, not yet joined. */
 async function* windowSpans(chain: Chain, range: { at: number; end: number }): AsyncGenerator<Iterable<Span>> {
-  const canvas = newCanvas(chain);
+  const canvas = newCanvas(chain, range.end - range.at);
   for (let at = range.at; at < range.end; ) {
     const end = Math.min(range.end, (Math.floor(at / chain.window) + 1) * chain.window);
     if (isBlank(chain, at, end)) yield [blank(at, end)];

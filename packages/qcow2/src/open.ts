@@ -31,11 +31,10 @@ async function readL1(source: ByteSource, header: Header): Promise<Float64Array>
   return l1;
 }
 
-/** The entry that points to an L2 table which an earlier one points to as well; -1: there is none. */
-function repeatedTable(l1: Float64Array): number {
+/** The L2 tables that several L1 entries point to. */
+export function repeatedTables(l1: Float64Array): Set<number> {
   const used = l1.filter((table) => table > 0).sort();
-  const twice = used.find((table, index) => table === used[index + 1]);
-  return twice === undefined ? -1 : l1.lastIndexOf(twice);
+  return new Set(used.filter((table, index) => table === used[index + 1]));
 }
 
 /** The finding that L1 entry `index` points to a table already in use. */
@@ -56,8 +55,9 @@ export async function surveyLayer(source: ByteSource, header: Header): Promise<L
 /** The same, without an L2 table that is used twice: what is read is then no more than the file holds. */
 export async function layerOf(source: ByteSource, header: Header): Promise<Layer> {
   const layer = await surveyLayer(source, header);
-  const repeated = repeatedTable(layer.l1);
-  if (repeated >= 0) throw new Refused([repeatedFinding(header, repeated)]);
+  for (const table of repeatedTables(layer.l1)) {
+    throw new Refused([repeatedFinding(header, layer.l1.lastIndexOf(table))]);
+  }
   return layer;
 }
 

@@ -16,10 +16,10 @@ export interface Canvas extends Table {
   readonly scratch: Table;
 }
 
-/** A canvas for the windows of a chain. */
-export function newCanvas(chain: Chain): Canvas {
-  const units = chain.window / chain.unit;
-  const scratch = newTable(units + 32);
+/** A canvas for the windows of a chain in which at most `length` bytes are looked at. */
+export function newCanvas(chain: Chain, length: number): Canvas {
+  const units = Math.ceil(Math.min(chain.window, length + 2 * chain.unit) / chain.unit);
+  const scratch = newTable(units + 64);
   return { ...newTable(units), at: 0, end: 0, layer: new Int16Array(units), left: 0, scratch };
 }
 
