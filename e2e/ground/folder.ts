@@ -40,18 +40,18 @@ async function detachInside(path: string): Promise<void> {
 /** Takes away a folder with the mounts in it and the loops over its files. */
 async function release(path: string): Promise<void> {
   await detachInside(path);
-  await unmountIn(path);
   await detach(await loopsIn(path));
+  await unmountIn(path);
   await rm(path, { recursive: true, force: true });
 }
 
-/** Releases the folders whose owners are dead. A living owner holds the lock, in whichever namespaces it runs. */
+/** Releases the folders whose owners are dead, and tells which it cannot. A living owner holds the lock, in whichever namespaces it runs. */
 export async function sweep(parent = tmpdir()): Promise<void> {
   for (const name of await readdir(parent)) {
     const path = join(parent, name);
     const fd = name.startsWith('platter-ground-') ? lock(path) : undefined;
     if (fd === undefined) continue;
-    await release(path);
+    await release(path).catch((error: Error) => process.stderr.write(`could not sweep ${path}: ${error.message}\n`));
     closeSync(fd);
   }
 }
