@@ -33,6 +33,7 @@ describe.concurrent('the crash matrix', { timeout: 30_000 }, () => {
   it.for([
     ['in-place', /kill@2: after the disturbance: .*one of/s],
     ['stuck', /kill@2: rerun: not one of exit 0.*is in the way/s],
+    ['lazy', /kill@2: after the rerun: expected 'old' to be 'new'/],
     ['mute', /fail@1: said 0 though a change failed/],
     ['wordless', /fail@1: failed without a word/],
     ['vague', /enospc@1: did not say that the disk is full/],
