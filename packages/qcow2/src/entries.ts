@@ -21,9 +21,15 @@ export function packedLength(shape: Shape, hi: number, lo: number): number {
   return (sectors + 1) * 512 - (lo & 0x1ff);
 }
 
+const aligned = (shape: Shape, lo: number): boolean => (lo & (shape.clusterSize - 1) & ~0x1ff) === 0;
+
 /** Whether a cluster-sized object at this offset is aligned and inside the file. */
 const wholeCluster = (shape: Shape, hi: number, lo: number): boolean =>
-  (lo & (shape.clusterSize - 1) & ~0x1ff) === 0 && hostOf(hi, lo) + shape.clusterSize <= shape.fileSize;
+  aligned(shape, lo) && hostOf(hi, lo) + shape.clusterSize <= shape.fileSize;
+
+/** The same of a cluster of which QEMU writes only the allocated subclusters: their end is `brokenBitmap`'s. */
+const someCluster = (shape: Shape, hi: number, lo: number): boolean =>
+  aligned(shape, lo) && hostOf(hi, lo) < shape.fileSize;
 
 /** A geometry rule that one entry can break, or '' for none. */
 export type Broken = '' | 'G1' | 'G2' | 'G3' | 'G4' | 'G7';
@@ -45,13 +51,23 @@ export function brokenL2(shape: Shape, hi: number, lo: number): Broken {
   if (isPacked(hi)) return brokenPacked(shape, hi, lo);
   const reserved = shape.version < 3 || shape.extended ? 0x1ff : 0x1fe;
   if ((hi & 0x3f000000) !== 0 || (lo & reserved) !== 0) return 'G1';
-  return hostOf(hi, lo) === 0 || wholeCluster(shape, hi, lo) ? '' : 'G3';
+  const sound = shape.extended ? someCluster : wholeCluster;
+  return hostOf(hi, lo) === 0 || sound(shape, hi, lo) ? '' : 'G3';
 }
 
-/** The rule that the bitmap of an extended entry breaks, or ''. An allocated subcluster needs a host cluster. */
-export function brokenBitmap(zero: number, allocated: number, host: number): Broken {
+/** Which subclusters of an extended entry are zero and which are allocated, one bit each, and its host offset. */
+export interface Subclusters {
+  zero: number;
+  allocated: number;
+  host: number;
+}
+
+/** The rule that an extended entry's bitmap breaks, or ''. An allocated subcluster lies in a host cluster, in the file. */
+export function brokenBitmap(shape: Shape, { zero, allocated, host }: Subclusters): Broken {
   if ((zero & allocated) !== 0) return 'G7';
-  return allocated !== 0 && host === 0 ? 'G3' : '';
+  if (allocated === 0) return '';
+  const end = host + (32 - Math.clz32(allocated)) * shape.unit;
+  return host === 0 || end > shape.fileSize ? 'G3' : '';
 }
 
 const reasons: Record<Broken, string> = {

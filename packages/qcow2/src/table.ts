@@ -65,7 +65,8 @@ function brokenEntry(shape: Shape, view: DataView, at: number): Broken {
   const [hi, lo] = [view.getUint32(at), view.getUint32(at + 4)];
   const broken = brokenL2(shape, hi, lo);
   if (broken !== '' || !shape.extended || isPacked(hi)) return broken;
-  return brokenBitmap(view.getUint32(at + 8), view.getUint32(at + 12), hostOf(hi, lo));
+  const [zero, allocated] = [view.getUint32(at + 8), view.getUint32(at + 12)];
+  return brokenBitmap(shape, { zero, allocated, host: hostOf(hi, lo) });
 }
 
 /** The 32 subclusters of the entry at `at`: low bits allocated, high bits zero (qcow2 spec, Extended L2 Entries). */
