@@ -29,7 +29,6 @@ export class Pool {
 
   /** Takes over a descriptor that is open already. */
   adopt(one: Pooled, fd: number): void {
-    this.#shrink(this.#limit - 1);
     this.#open.set(one, fd);
   }
 
@@ -40,8 +39,9 @@ export class Pool {
     closeSync(fd);
   }
 
-  /** Opens, with room made by closing others as long as the process has no descriptor left. */
+  /** Opens, with room made by closing others: within the limit, and as long as the process has no descriptor left. */
   make(open: () => number): number {
+    this.#shrink(this.#limit - 1);
     try {
       return open();
     } catch (error) {

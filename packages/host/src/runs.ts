@@ -14,7 +14,7 @@ export interface Piece {
 export type Adjacent = Piece[];
 
 const jobBytes = 4 * 1024 * 1024;
-const jobSources = 8;
+const jobSources = 4;
 
 const padded = (length: number) => Math.ceil(length / clusterBytes) * clusterBytes;
 
@@ -32,19 +32,30 @@ function* steps({ from, at, length, sha256 }: Piece): Generator<Piece> {
   }
 }
 
-/** Joins pieces that continue one another in the target as long as one buffer of `runBytes` holds them. */
+const sources = (pieces: readonly Piece[]) =>
+  new Set(pieces.map(({ from }) => (from !== 'zeros' && 'held' in from ? from.held : null))).size;
+
+const bytesOf = (pieces: readonly Piece[]) => pieces.reduce((sum, { length }) => sum + length, 0);
+
+/** Whether one buffer of `runBytes` and one write can take `piece` too. */
+function joins(run: Adjacent, piece: Piece): boolean {
+  const length = bytesOf(run);
+  if (run[0] === undefined) return true;
+  return (
+    piece.at === run[0].at + length &&
+    length + padded(piece.length) <= runBytes &&
+    sources([...run, piece]) <= jobSources
+  );
+}
+
 function* runsOf(pieces: Iterable<Piece>): Generator<Adjacent> {
   let run: Adjacent = [];
-  let length = 0;
   for (const piece of pieces) {
-    const start = run[0]?.at ?? piece.at;
-    if (piece.at !== start + length || length + padded(piece.length) > runBytes) {
+    if (!joins(run, piece)) {
       yield run;
       run = [];
-      length = 0;
     }
     run.push(piece);
-    length += piece.length;
   }
   if (run.length > 0) yield run;
 }
@@ -53,17 +64,12 @@ function* allSteps(pieces: Iterable<Piece>): Generator<Piece> {
   for (const piece of pieces) yield* steps(piece);
 }
 
-const bytesOf = (runs: readonly Adjacent[]) => runs.flat().reduce((sum, { length }) => sum + length, 0);
-
-const sources = (runs: readonly Adjacent[]) =>
-  new Set(runs.flat().map(({ from }) => (from !== 'zeros' && 'held' in from ? from.held : null))).size;
-
 /** What one worker is given at a time: few enough bytes to share the work, few enough files to have them all open. */
 export function* jobsOf(pieces: Iterable<Piece>): Generator<Adjacent[]> {
   let job: Adjacent[] = [];
   for (const run of runsOf(allSteps(pieces))) {
     job.push(run);
-    if (bytesOf(job) < jobBytes && sources(job) < jobSources) continue;
+    if (bytesOf(job.flat()) < jobBytes && sources(job.flat()) < jobSources) continue;
     yield job;
     job = [];
   }
