@@ -2,4 +2,6 @@
 import { main } from '@platter/command/main';
 import about from '../package.json' with { type: 'json' };
 
-await main(about, {});
+await main(about, {
+  ensure: ['Make a labelled data disk, or keep the one that is there', () => import('./commands/ensure.ts')],
+});

@@ -1,0 +1,136 @@
+import type { Call } from '@platter/command/call';
+import { create, flush, link, sync, truncate } from '@platter/host/changes';
+import type { Host } from '@platter/host/door';
+import { Failure } from '@platter/host/failure';
+import type { Held } from '@platter/host/hold';
+import { hold, stat } from '@platter/host/looks';
+import { must } from '@platter/host/outcome';
+import { hasJournal, headAt, newXfsFeatures } from './filesystem.ts';
+import type { Room } from './frame.ts';
+import { mkfs, parseXfsVersion, xfsVersionProgram } from './mkfs.ts';
+import { mbrOf } from './partition.ts';
+import { type Disk, type Opened, surveyed } from './survey.ts';
+import type { Target } from './target.ts';
+import { failureOf } from './verdict.ts';
+import type { NewDisk } from './wish.ts';
+
+/** A disk to make, where, and what random bytes come from. */
+export interface Making {
+  target: Target;
+  room: Room;
+  disk: NewDisk;
+  random: Call['random'];
+  progress: (share: number) => void;
+}
+
+/** What was made, as it was read back; null in a dry run. */
+export interface Made {
+  disk: Disk;
+  warnings: string[];
+}
+
+/** Builds the disk in the room, reads it back and links it to its name; EEXIST when that was taken in between. */
+export async function make(host: Host, making: Making): Promise<Made | null> {
+  const { room, target } = making;
+  const held = making.disk.format === 'raw' ? await makeRaw(host, making) : await makeQcow2(host, making);
+  try {
+    const made = host.dry ? null : await readBack(host, making);
+    await host.change(held === null ? sync(room.result) : flush(held));
+    await host.change(link(room.result, target.path));
+    await host.change(sync(target.dir));
+    return made;
+  } finally {
+    held?.close();
+  }
+}
+
+/** The result is the raw file itself: made with its mode before there is anything in it. */
+async function makeRaw(host: Host, { room, disk, random }: Making): Promise<Held | null> {
+  await host.change(create(room.result, tableOf(disk, random), disk.mode));
+  const held = await holdNew(host, room.result);
+  await format(host, room.result, disk);
+  return held;
+}
+
+async function makeQcow2(host: Host, { room, disk, random, progress }: Making): Promise<Held | null> {
+  if (disk.layout === 'mbr' || disk.fs === 'xfs') await host.change(create(room.raw, tableOf(disk, random), 0o600));
+  await format(host, room.raw, disk);
+  await host.change(create(room.result, '', disk.mode));
+  const held = await holdNew(host, room.result);
+  const { convert } = await import('@platter/host/tools/qemu-img');
+  await convert(host, { from: { path: room.raw, format: 'raw' }, to: room.result, as: 'qcow2', progress });
+  return held;
+}
+
+/** Open before the program writes, so that our fsync hears of its failed writes. */
+async function holdNew(host: Host, path: string): Promise<Held | null> {
+  return host.dry ? null : host.query(hold(path, { write: true }));
+}
+
+const tableOf = (disk: NewDisk, random: Call['random']) =>
+  disk.layout === 'mbr' ? mbrOf(disk.size, random(4)) : new Uint8Array(0);
+
+/** mkfs.ext4 makes or extends the file itself; mkfs.xfs wants it in full size. */
+async function format(host: Host, path: string, disk: NewDisk): Promise<void> {
+  if (disk.fs === 'xfs') await host.change(truncate(path, disk.size));
+  const version = disk.fs === 'xfs' ? must(xfsVersionProgram, await host.query(xfsVersionProgram)).stdout : '';
+  const program = mkfs(path, disk, parseXfsVersion(version));
+  must(program, await host.change(program));
+}
+
+async function readBack(host: Host, { room, disk, target }: Making): Promise<Made> {
+  const question = { path: room.result, raw: disk.format === 'raw', census: true, holder: async () => null };
+  return surveyed(host, question, async (found, opened) => {
+    if (found.kind !== 'disk') throw differs(target, 'it is not recognised');
+    const broken = failureOf(found.findings, `keep what was made for ${target.said}`);
+    if (broken !== null) throw new Failure('failed', broken.message, { details: broken.details });
+    return { disk: found, warnings: await compared(found, opened as Opened, { disk, target }) };
+  });
+}
+
+const differs = ({ said }: Target, how: string) =>
+  new Failure('failed', `what was made for ${said} is not what was asked for: ${how}`, {
+    hint: 'the mkfs of this host may be too old; nothing was left behind',
+  });
+
+/** Compares what a reader sees with what was asked for; gives what an old guest may not like. */
+async function compared(
+  found: Disk,
+  { guest }: Opened,
+  { disk, target }: Pick<Making, 'disk' | 'target'>,
+): Promise<string[]> {
+  const { filesystems = [], layout } = found.content ?? {};
+  const [filesystem] = filesystems;
+  const seen = [filesystems.length, filesystem?.type, filesystem?.label, filesystem?.uuid, layout, guest?.size];
+  const asked = [1, disk.fs, disk.label, disk.uuid, disk.layout, disk.size];
+  const wrong = seen.findIndex((value, index) => value !== asked[index]);
+  if (wrong >= 0) throw differs(target, `${seen[wrong]}, not ${asked[wrong]}`);
+  const head = await headAt(guest as NonNullable<typeof guest>, filesystem?.offset ?? 0);
+  if (disk.fs === 'ext4' && !hasJournal(head)) throw differs(target, 'it has no journal');
+  const features = disk.fs === 'xfs' ? newXfsFeatures(head) : [];
+  return features.length === 0 ? [] : [`old guests cannot mount it: XFS features ${features.join(', ')}`];
+}
+
+const noHardLinks = new Map([
+  [0x4d44, 'vfat'],
+  [0x2011bab0, 'exfat'],
+]);
+
+/** Refuses before the first change what would fail after some: directory, space, hard links. */
+export async function checkPlace(host: Host, { dir }: Target, needed: number): Promise<void> {
+  const found = await host.query(stat(dir));
+  if (found === null) throw new Failure('refused', `there is no directory ${dir}`, { hint: `mkdir -p ${dir}` });
+  if (found.kind !== 'dir') throw new Failure('refused', `${dir} is not a directory`);
+  const { free, type } = await host.query({ op: 'space', path: dir });
+  const filesystem = noHardLinks.get(type);
+  if (filesystem !== undefined)
+    throw new Failure('unsupported', `${dir} lies on ${filesystem}, which has no hard links`, {
+      hint: 'choose a directory on ext4, XFS or btrfs',
+    });
+  if (free < needed) throw new Failure('refused', `${dir} has too little space`, spaceNotes(free, needed));
+}
+
+const spaceNotes = (free: number, needed: number) => ({
+  details: { free: String(free), needed: String(needed) },
+  hint: 'free some space, then run this again',
+});
