@@ -27,7 +27,7 @@ export function faulty(host: Host, { what, at }: Fault): Host {
     if (what === 'int') process.kill(process.pid, 'SIGINT');
     if (what === 'fail')
       throw new Failure('failed', `could not do "${line}": injected fault`, { cause: { code: 'EIO' } });
-    if (what === 'enospc' && takesSpace(change))
+    if (what === 'enospc')
       throw new Failure('failed', `could not do "${line}": no space left on device`, { cause: { code: 'ENOSPC' } });
   };
   return {
@@ -39,9 +39,4 @@ export function faulty(host: Host, { what, at }: Fault): Host {
       return host.change(change);
     },
   };
-}
-
-/** A full filesystem refuses neither an unlink nor a chmod. */
-function takesSpace({ op }: Change): boolean {
-  return op !== 'remove' && op !== 'chmod' && op !== 'lock';
 }
