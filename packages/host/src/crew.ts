@@ -20,13 +20,16 @@ async function work(worker: Worker, job: Job): Promise<Answer> {
   }
 }
 
-/** Worker threads that are started when first needed and kept for the next job. */
+/** Worker threads that are started when first needed and kept for the next job. Jobs must bear being begun twice. */
 class Crew {
   readonly #idle: Worker[] = [];
   readonly #waiting: ((worker: Worker) => void)[] = [];
   #size = 0;
 
-  /** Runs `job` in a worker, of which there are at most `most`; waits for one when all are busy. */
+  /**
+   * Runs `job` in a worker, of which there are at most `most`; waits for one when all are busy. A worker that is lost
+   * (it found no descriptor or memory to start with) leaves its job to the others; the loss of the last is a failure.
+   */
   async run(job: Job, most: number): Promise<Answer> {
     const worker = await this.#hire(most);
     try {
@@ -34,7 +37,10 @@ class Crew {
       this.#release(worker);
       return answer;
     } catch (error) {
-      this.#replace();
+      this.#size -= 1;
+      if (this.#size > 0) return this.run(job, this.#size);
+      const next = this.#waiting.shift();
+      if (next !== undefined) next(this.#start());
       throw error;
     }
   }
@@ -43,6 +49,10 @@ class Crew {
     const worker = this.#idle.pop();
     if (worker !== undefined) return worker;
     if (this.#size >= most) return new Promise((resolve) => this.#waiting.push(resolve));
+    return this.#start();
+  }
+
+  #start(): Worker {
     this.#size += 1;
     return new Worker(script);
   }
@@ -51,13 +61,6 @@ class Crew {
     const next = this.#waiting.shift();
     if (next === undefined) this.#idle.push(worker);
     else next(worker);
-  }
-
-  /** A worker that failed is gone: who waits gets a new one. */
-  #replace(): void {
-    const next = this.#waiting.shift();
-    if (next === undefined) this.#size -= 1;
-    else next(new Worker(script));
   }
 }
 

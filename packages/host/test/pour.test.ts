@@ -85,6 +85,15 @@ it('writes nothing of a piece whose digest differs, nor anything after it', asyn
   to.close();
 });
 
+it('issues nothing more after an error, in any worker', async () => {
+  const to = target(128 * K64 * 16);
+  const bad: Piece = { from: 'zeros', at: 0, length: K64, sha256: new Uint8Array(32) };
+  const after: Piece = { from: 'zeros', at: K64, length: 127 * K64 * 16, sha256: null };
+  await expect(pour(to, [bad, after], 2)).rejects.toMatchObject({ kind: 'corrupt' });
+  expect(to.bytes().at(-64 * K64)).toBe(0xee);
+  to.close();
+});
+
 it('says corrupt when the source ends early', async () => {
   const path = join(dir, 'cut');
   writeFileSync(path, content.subarray(0, 3 * K64));
