@@ -3,7 +3,7 @@ import { create, flush, link, sync, truncate } from '@platter/host/changes';
 import type { Host } from '@platter/host/door';
 import { Failure } from '@platter/host/failure';
 import type { Held } from '@platter/host/hold';
-import { hold, stat } from '@platter/host/looks';
+import { hold } from '@platter/host/looks';
 import { must } from '@platter/host/outcome';
 import { hasJournal, headAt, newXfsFeatures } from './filesystem.ts';
 import type { Room } from './frame.ts';
@@ -82,7 +82,7 @@ async function readBack(host: Host, { room, disk, target }: Making): Promise<Mad
   const question = { path: room.result, raw: disk.format === 'raw', census: true, holder: async () => null };
   return surveyed(host, question, async (found, opened) => {
     if (found.kind !== 'disk') throw differs(target, 'it is not recognised');
-    const broken = failureOf(found.findings, `keep what was made for ${target.said}`);
+    const broken = failureOf(found.findings, `will not keep what was made for ${target.said}`);
     if (broken !== null) throw new Failure('failed', broken.message, { details: broken.details });
     return { disk: found, warnings: await compared(found, opened as Opened, { disk, target }) };
   });
@@ -110,27 +110,3 @@ async function compared(
   const features = disk.fs === 'xfs' ? newXfsFeatures(head) : [];
   return features.length === 0 ? [] : [`old guests cannot mount it: XFS features ${features.join(', ')}`];
 }
-
-const noHardLinks = new Map([
-  [0x4d44, 'vfat'],
-  [0x2011bab0, 'exfat'],
-]);
-
-/** Refuses before the first change what would fail after some: directory, space, hard links. */
-export async function checkPlace(host: Host, { dir }: Target, needed: number): Promise<void> {
-  const found = await host.query(stat(dir));
-  if (found === null) throw new Failure('refused', `there is no directory ${dir}`, { hint: `mkdir -p ${dir}` });
-  if (found.kind !== 'dir') throw new Failure('refused', `${dir} is not a directory`);
-  const { free, type } = await host.query({ op: 'space', path: dir });
-  const filesystem = noHardLinks.get(type);
-  if (filesystem !== undefined)
-    throw new Failure('unsupported', `${dir} lies on ${filesystem}, which has no hard links`, {
-      hint: 'choose a directory on ext4, XFS or btrfs',
-    });
-  if (free < needed) throw new Failure('refused', `${dir} has too little space`, spaceNotes(free, needed));
-}
-
-const spaceNotes = (free: number, needed: number) => ({
-  details: { free: String(free), needed: String(needed) },
-  hint: 'free some space, then run this again',
-});

@@ -19,7 +19,7 @@ export function decide(found: Found, wish: Wish, said: string): Decision {
   if (found.kind === 'unknown')
     throw no('refused', 'it is not recognised', { hint: 'if it is a raw image, say --format raw' });
   if (found.holder !== null) throw no('busy', found.holder, { hint: 'stop or detach that, then run this again' });
-  const broken = failureOf(found.findings, `use ${said}`);
+  const broken = failureOf(found.findings, `will not use ${said}`);
   if (broken !== null) throw broken;
   if (found.content === null) throw no('refused', `it is a ${found.format} image`, { hint: 'choose another path' });
   const filesystem = filesystemOf(found.content, wish, no);

@@ -1,10 +1,11 @@
 import type { Call } from '@platter/command/call';
 import { Failure } from '@platter/host/failure';
 import { formatSize } from '@platter/units/size';
-import { checkPlace, type Made, make } from './create.ts';
+import { type Made, make } from './create.ts';
 import { type Decision, decide } from './disk.ts';
 import { framed, type Room, tidy, wasTaken } from './frame.ts';
 import { holder } from './holders.ts';
+import { checkLinks, checkSpace } from './place.ts';
 import { checkPrograms } from './programs.ts';
 import { recordOf, view } from './story.ts';
 import { surveyed } from './survey.ts';
@@ -22,7 +23,8 @@ export async function ensure(call: Call, target: Target, wish: Wish): Promise<vo
   }
   const programs = [`mkfs.${disk.fs}`, ...(disk.format === 'qcow2' ? ['qemu-img'] : [])];
   await checkPrograms(call.host, call.env, programs);
-  await checkPlace(call.host, target, neededSpace(disk));
+  await checkSpace(call.host, target.dir, neededSpace(disk));
+  await checkLinks(call.host, target.dir);
   const outcome = await framed(call.host, frame, async (room) => {
     const again = await decided(call, target, wish);
     return again.action === 'keep' ? again : build(call, { target, room, disk, wish });

@@ -2,7 +2,8 @@ import { constants, gunzipSync } from 'node:zlib';
 import type { ByteSource } from '@platter/qcow2/source';
 
 /** Formats that disks come in. Raw has no signature: somebody must say so. */
-export type Format = 'qcow2' | 'raw' | 'vmdk' | 'ova' | 'gcp-tar';
+export const formats = ['qcow2', 'raw', 'vmdk', 'ova', 'gcp-tar'] as const;
+export type Format = (typeof formats)[number];
 
 /** What the first bytes are: a disk format, something else that has a name and a way to unpack it, or neither. */
 export type Recognised =

@@ -19,7 +19,7 @@ export function explained({ rule, field, at, message }: Explained): string {
 
 /**
  * The failure that findings amount to, or null when all of them are only worth a word: one that refuses beats those
- * that say the image is damaged. `what` begins the message: `keep /disks/a.qcow2`.
+ * that say the image is damaged. `what` begins the message: `will not use a.qcow2`.
  */
 export function failureOf(findings: readonly Finding[], what: string): Failure | null {
   const standing = findings.filter(stands);
@@ -29,7 +29,7 @@ export function failureOf(findings: readonly Finding[], what: string): Failure |
   const why = external(first) ? 'it refers to another file' : first.message;
   const shown = standing.slice(0, 8).map(explained).join('\n');
   const hint = kind === 'refused' ? (external(first) ? standalone : undefined) : repair;
-  return new Failure(kind, `will not ${what}: ${why}`, { details: { at: shown }, ...(hint ? { hint } : {}) });
+  return new Failure(kind, `${what}: ${why}`, { details: { at: shown }, ...(hint ? { hint } : {}) });
 }
 
 /** What is worth a word. */
