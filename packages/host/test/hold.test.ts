@@ -1,9 +1,10 @@
-import { execFileSync } from 'node:child_process';
 import { appendFileSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { ShortRead } from '@platter/qcow2/source';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { succeed } from '../../../e2e/ground/run.ts';
 import { type Held, hold, holder, source } from '../src/hold.ts';
 
 let dir: string;
@@ -33,9 +34,9 @@ describe('hold', () => {
     held.close();
   });
 
-  it('refuses what is missing, a link, a directory and a FIFO without blocking on it', () => {
+  it('refuses what is missing, a link, a directory and a FIFO without blocking on it', async () => {
     symlinkSync(file('goal', 'x'), join(dir, 'link'));
-    execFileSync('mkfifo', [join(dir, 'fifo')]);
+    await succeed(['mkfifo', join(dir, 'fifo')]);
     for (const name of ['missing', 'link', '.', 'fifo'])
       expect([name, kindOf(() => hold(join(dir, name)))]).toEqual([name, 'refused']);
     const held = hold(join(dir, 'link'), { noFollow: false });
@@ -94,11 +95,9 @@ describe('the descriptors of readers', () => {
     await expect(source(held).read(0, 3)).rejects.toMatchObject({ kind: 'corrupt' });
   });
 
-  it('are enough for 200 files where the process may have 64 open, workers included', () => {
-    const script = join(import.meta.dirname, 'many-held.ts');
-    const words = ['--nofile=64', '--', process.execPath, script, dir];
-    expect(execFileSync('prlimit', words, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).trim()).toBe(
-      '200 files read and poured',
-    );
+  it('are enough for 200 files where the process may have 64 open, workers included', async () => {
+    const script = fileURLToPath(import.meta.resolve('./many-held.ts'));
+    const told = await succeed(['prlimit', '--nofile=64', '--', process.execPath, script, dir]);
+    expect(told.trim()).toBe('200 files read and poured');
   });
 });
