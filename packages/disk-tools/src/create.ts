@@ -34,14 +34,20 @@ export async function make(host: Host, making: Making): Promise<Made | null> {
   const { room, target } = making;
   const held = making.disk.format === 'raw' ? await makeRaw(host, making) : await makeQcow2(host, making);
   try {
-    const made = host.dry ? null : await readBack(host, making);
-    await host.change(held === null ? sync(room.result) : flush(held));
+    const flushed = host.change(held === null ? sync(room.result) : flush(held));
+    const [made] = await both(host.dry ? Promise.resolve(null) : readBack(host, making), flushed);
     await host.change(link(room.result, target.path));
     await host.change(sync(target.dir));
     return made;
   } finally {
     held?.close();
   }
+}
+
+/** Waits for both to end, also when one of them fails: neither may go on with what is closed next. */
+async function both<A, B>(one: Promise<A>, other: Promise<B>): Promise<[A, B]> {
+  await Promise.allSettled([one, other]);
+  return Promise.all([one, other]);
 }
 
 /** The result is the raw file itself: made with its mode before there is anything in it. */
@@ -79,7 +85,7 @@ async function format(host: Host, path: string, disk: NewDisk): Promise<void> {
 }
 
 async function readBack(host: Host, { room, disk, target }: Making): Promise<Made> {
-  const question = { path: room.result, raw: disk.format === 'raw', census: true, holder: async () => null };
+  const question = { path: room.result, raw: disk.format === 'raw', census: false, holder: async () => null };
   return surveyed(host, question, async (found, opened) => {
     if (found.kind !== 'disk') throw differs(target, 'it is not recognised');
     const broken = failureOf(found.findings, `will not keep what was made for ${target.said}`);

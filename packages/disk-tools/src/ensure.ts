@@ -3,29 +3,29 @@ import { Failure } from '@platter/host/failure';
 import { formatSize } from '@platter/units/size';
 import { type Made, make } from './create.ts';
 import { type Decision, decide } from './disk.ts';
-import { framed, type Room, tidy, wasTaken } from './frame.ts';
+import { framed, frameOf, type Room, tidy, wasTaken } from './frame.ts';
 import { holder } from './holders.ts';
 import { checkLinks, checkSpace } from './place.ts';
 import { checkPrograms } from './programs.ts';
 import { recordOf, view } from './story.ts';
 import { surveyed } from './survey.ts';
 import type { Target } from './target.ts';
-import { neededSpace, newDisk, type Wish } from './wish.ts';
+import { type NewDisk, neededSpace, newDisk, type Wish } from './wish.ts';
 
 /** Makes the disk, or keeps the one that is there: decided from facts, and again from fresh ones under the lock. */
 export async function ensure(call: Call, target: Target, wish: Wish): Promise<void> {
-  const disk = newDisk(wish, call.uuid());
-  const frame = { target, holder: call.holder, id: Buffer.from(call.random(8)).toString('hex') };
+  const wanted = newDisk(wish);
   const decision = await decided(call, target, wish);
   if (decision.action === 'keep') {
-    await tidy(call.host, frame);
+    await tidy(call.host, target, () => frameOf(call, target));
     return kept(call, target, decision);
   }
-  const programs = [`mkfs.${disk.fs}`, ...(disk.format === 'qcow2' ? ['qemu-img'] : [])];
+  const programs = [`mkfs.${wanted.fs}`, ...(wanted.format === 'qcow2' ? ['qemu-img'] : [])];
   await checkPrograms(call.host, call.env, programs);
-  await checkSpace(call.host, target.dir, neededSpace(disk));
+  await checkSpace(call.host, target.dir, neededSpace(wanted));
   await checkLinks(call.host, target.dir);
-  const outcome = await framed(call.host, frame, async (room) => {
+  const disk = { ...wanted, uuid: wish.uuid ?? call.uuid() };
+  const outcome = await framed(call.host, frameOf(call, target), async (room) => {
     const again = await decided(call, target, wish);
     return again.action === 'keep' ? again : build(call, { target, room, disk, wish });
   });
@@ -40,7 +40,7 @@ const decided = (call: Call, { path, said }: Target, wish: Wish): Promise<Decisi
 interface Building {
   target: Target;
   room: Room;
-  disk: ReturnType<typeof newDisk>;
+  disk: NewDisk;
   wish: Wish;
 }
 

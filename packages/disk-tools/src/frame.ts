@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { Call } from '@platter/command/call';
 import { mkdir, remove, removeDir, sync, write } from '@platter/host/changes';
 import type { Holder, Host, Lock } from '@platter/host/door';
 import { errno, Failure } from '@platter/host/failure';
@@ -21,6 +22,11 @@ export interface Room {
   raw: string;
   /** The finished disk, under its final name. */
   result: string;
+}
+
+/** The frame of this run. */
+export function frameOf(call: Call<unknown>, target: Target): Frame {
+  return { target, holder: call.holder, id: Buffer.from(call.random(8)).toString('hex') };
 }
 
 function roomAt(dir: string, { name }: Target): Room {
@@ -50,8 +56,8 @@ export async function framed<T>(host: Host, frame: Frame, work: (room: Room) => 
 }
 
 /** Sweeps what a crash left beside the target; without a lock file there is nothing. */
-export async function tidy(host: Host, frame: Frame): Promise<void> {
-  if ((await host.query(lstat(lockOf(frame.target)))) !== null) await locked(host, frame, async () => {});
+export async function tidy(host: Host, target: Target, frame: () => Frame): Promise<void> {
+  if ((await host.query(lstat(lockOf(target)))) !== null) await locked(host, frame(), async () => {});
 }
 
 async function locked<T>(host: Host, frame: Frame, work: (undo: Undo) => Promise<T>): Promise<T> {

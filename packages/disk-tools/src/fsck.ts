@@ -7,7 +7,7 @@ import { run } from '@platter/host/looks';
 import { lastLine, must } from '@platter/host/outcome';
 import { convert, heldImage } from '@platter/host/tools/qemu-img';
 import type { Filesystem } from './filesystem.ts';
-import { framed } from './frame.ts';
+import { framed, frameOf } from './frame.ts';
 import { checkSpace } from './place.ts';
 import { checkPrograms } from './programs.ts';
 import type { Disk, Opened } from './survey.ts';
@@ -57,7 +57,7 @@ export async function fsck(call: Call, disk: Disk, { target, opened, scratch }: 
   await checkPrograms(call.host, call.env, ['qemu-img', 'prlimit', ...new Set(programs)]);
   const dir = resolve(call.cwd, scratch ?? dirname(target.path));
   await checkSpace(call.host, dir, dataBytes(disk));
-  const frame = { target: { ...target, dir }, holder: call.holder, id: Buffer.from(call.random(8)).toString('hex') };
+  const frame = frameOf(call, { ...target, dir });
   const said: string[] = [];
   if (known.length > 0)
     await framed(call.host, frame, async ({ raw }) => {

@@ -1,4 +1,3 @@
-import { crc32 } from 'node:zlib';
 import type { ByteSource } from '@platter/qcow2/source';
 
 /** One partition; `type` is the MBR's byte (`0x83`) or the GPT's GUID; `start` and `size` in bytes. */
@@ -58,7 +57,9 @@ const maxEntries = 1024;
 async function readGpt(source: ByteSource, unit: number): Promise<Table | null> {
   if (source.size < 3 * unit) return null;
   const bytes = await source.read(unit, unit);
-  const header = gptHeader(bytes);
+  if (Buffer.from(bytes.subarray(0, 8)).toString('latin1') !== 'EFI PART') return null;
+  const { crc32 } = await import('node:zlib');
+  const header = gptHeader(bytes, crc32);
   if (header === null) return null;
   const { at, count, entry, crc } = header;
   if (count > maxEntries || entry < 128 || entry > 4096 || at * unit + count * entry > source.size) return null;
@@ -67,9 +68,8 @@ async function readGpt(source: ByteSource, unit: number): Promise<Table | null> 
   return { kind: 'gpt', partitions: gptEntries(entries, { entry, unit, size: source.size }) };
 }
 
-function gptHeader(bytes: Uint8Array) {
+function gptHeader(bytes: Uint8Array, crc32: (bytes: Uint8Array) => number) {
   const view = viewOf(bytes);
-  if (Buffer.from(bytes.subarray(0, 8)).toString('latin1') !== 'EFI PART') return null;
   const length = view.getUint32(12, true);
   if (length < 92 || length > bytes.length) return null;
   const blank = bytes.slice(0, length).fill(0, 16, 20);

@@ -1,4 +1,3 @@
-import { constants, gunzipSync } from 'node:zlib';
 import type { ByteSource } from '@platter/qcow2/source';
 
 /** Formats that disks come in. Raw has no signature: somebody must say so. */
@@ -61,8 +60,9 @@ async function endsAsVhd(source: ByteSource): Promise<Recognised> {
 }
 
 /** A gzip stream by the start of what it holds; 4 KiB are inflated, which cannot be more than 4 MiB. */
-function inflated(head: Buffer): Recognised {
+async function inflated(head: Buffer): Promise<Recognised> {
   const gzip = named('a gzip archive', 'unpack it: gzip -d');
+  const { constants, gunzipSync } = await import('node:zlib');
   try {
     const start = gunzipSync(head.subarray(0, 4096), { finishFlush: constants.Z_SYNC_FLUSH });
     return /^(\.\/)?disk\.raw$/.test(firstMember(start) ?? '') ? disk('gcp-tar') : gzip;

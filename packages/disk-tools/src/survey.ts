@@ -1,6 +1,6 @@
 import type { Host, Stat } from '@platter/host/door';
 import { Failure } from '@platter/host/failure';
-import type { Held } from '@platter/host/hold';
+import { type Held, source } from '@platter/host/hold';
 import { hold, lstat, realpath, stat } from '@platter/host/looks';
 import type { Census } from '@platter/qcow2/census';
 import type { Finding } from '@platter/qcow2/finding';
@@ -98,18 +98,29 @@ interface Examined {
   guest: Guest | null;
 }
 
+/** The kernel takes its time to list its locks: that runs beside the reading of the header. */
 async function examine(host: Host, question: Question, { held, file }: { held: Held; file: Stat }): Promise<Examined> {
-  const { source } = await import('@platter/host/hold');
   const bytes = source(held);
   const recognised = await recognise(bytes);
   if (recognised.kind === 'named') return { found: recognised, guest: null };
   if (recognised.kind === 'unknown' && !question.raw) return { found: recognised, guest: null };
-  const holder = await question.holder(host, question.path, file);
+  const asked = question.holder(host, question.path, file);
+  const format = recognised.kind === 'unknown' ? 'raw' : recognised.format;
+  const [holder, header] = await Promise.all([asked, format === 'qcow2' ? judged(bytes) : null]);
   const facts = { file, fileSize: bytes.size, holder };
-  if (recognised.kind === 'unknown') return rawDisk(bytes, facts);
-  if (recognised.format === 'qcow2') return qcow2Disk(bytes, facts, question.census);
-  const { format } = recognised;
+  if (format === 'raw') return rawDisk(bytes, facts);
+  if (header !== null) return qcow2Disk(bytes, { ...header, ...facts }, question.census && holder === null);
   return { found: { kind: 'disk', format, findings: [], content: null, ...facts }, guest: null };
+}
+
+async function judged(bytes: ByteSource): Promise<{ header: Header; findings: Finding[] }> {
+  const [{ parseHeader }, { judge }] = await Promise.all([
+    import('@platter/qcow2/header'),
+    import('@platter/qcow2/judge'),
+    import('@platter/qcow2/guest'),
+  ]);
+  const header = await parseHeader(bytes);
+  return { header, findings: judge(header, 'attach') };
 }
 
 type FileFacts = Pick<Disk, 'file' | 'fileSize' | 'holder'>;
@@ -126,18 +137,16 @@ async function rawDisk(bytes: ByteSource, facts: FileFacts): Promise<Examined> {
   return { found, guest };
 }
 
+type Judged = FileFacts & { header: Header; findings: Finding[] };
+
 /** The tables are walked only where the header may be believed; the content is read only where both may. */
-async function qcow2Disk(bytes: ByteSource, facts: FileFacts, wanted: boolean): Promise<Examined> {
-  const { parseHeader } = await import('@platter/qcow2/header');
-  const { judge } = await import('@platter/qcow2/judge');
-  const header = await parseHeader(bytes);
-  const findings = judge(header, 'attach');
-  const disk = { kind: 'disk' as const, format: 'qcow2' as const, header, ...facts };
-  if (findings.some(stands)) return { found: { ...disk, findings, content: null }, guest: null };
-  const census = wanted ? await (await import('@platter/qcow2/census')).census(bytes, header) : undefined;
-  const all = [...findings, ...(census?.findings ?? [])];
-  const known = { ...disk, findings: all, ...(census === undefined ? {} : { census }) };
-  if (all.some(stands)) return { found: { ...known, content: null }, guest: null };
+async function qcow2Disk(bytes: ByteSource, judged: Judged, wanted: boolean): Promise<Examined> {
+  const disk = { kind: 'disk' as const, format: 'qcow2' as const, ...judged };
+  if (judged.findings.some(stands)) return { found: { ...disk, content: null }, guest: null };
+  const census = wanted ? await (await import('@platter/qcow2/census')).census(bytes, judged.header) : undefined;
+  const findings = [...judged.findings, ...(census?.findings ?? [])];
+  const known = { ...disk, findings, ...(census === undefined ? {} : { census }) };
+  if (findings.some(stands)) return { found: { ...known, content: null }, guest: null };
   return readGuest(bytes, known);
 }
 

@@ -26,14 +26,14 @@ const labels = { ext4: labelRule('ext4', 16), xfs: labelRule('XFS', 12) };
 const leastSize = { ext4: 64 * MiB, xfs: 300 * MiB };
 const mostSize = 8 * TiB;
 
-/** The wish completed by the defaults, with this UUID unless one was said. Invalid when no such disk can be made. */
-export function newDisk(wish: Wish, uuid: string): NewDisk {
+/** The wish completed by the defaults, all but the UUID. Invalid when no such disk can be made. */
+export function newDisk(wish: Wish): Omit<NewDisk, 'uuid'> {
   const { size = 10 * GiB, fs = 'ext4', layout = 'whole', format = 'qcow2' } = wish;
   checkName(labels[fs], wish.label);
   checkSize(size, fs);
   if (layout === 'mbr' && fs !== 'ext4') throw new Invalid(`--layout mbr holds ext4 only, not ${fs}`);
   if (layout === 'mbr' && size >= 2 * TiB) throw new Invalid('--layout mbr ends below 2 TiB: use --layout whole');
-  return { ...wish, size, fs, layout, format, uuid: wish.uuid ?? uuid };
+  return { ...wish, size, fs, layout, format };
 }
 
 function checkSize(size: number, fs: 'ext4' | 'xfs'): void {
@@ -51,5 +51,5 @@ export function parseUuid(text: string): string {
 }
 
 /** Bytes that must be free where the disk is made: scratch and result, and what their metadata may grow to. */
-export const neededSpace = ({ size, fs }: NewDisk): number =>
+export const neededSpace = ({ size, fs }: Pick<NewDisk, 'size' | 'fs'>): number =>
   2 * (32 * MiB + Math.ceil(size / 8192)) + (fs === 'xfs' ? 128 * MiB : 0);
