@@ -17,25 +17,28 @@ export interface Task {
   place: Place;
   wish: Wish;
   content?: Uint8Array;
-  check?: (mode: Mode) => Promise<void>;
+  check?: () => Promise<void>;
 }
 
 /** Looks, decides, and changes under the locks of the folders, where it looks and decides again. */
 export async function perform(call: Call<unknown>, task: Task): Promise<ManifestChange[]> {
-  const look = async () => decide(await find(call.host, task.place, task.wish.name), task.wish);
-  const made = (await look()).find(({ action }) => action === 'added')?.mode ?? null;
-  if (made !== null && (await folder(call.host, task.place, made)) === null) await task.check?.(made);
-  const work = async () => {
-    await sweep(call, task.place);
-    const decisions = await look();
-    for (const { action, mode } of decisions) if (writes(action)) await task.check?.(mode);
-    for (const decision of decisions) await carryOut(call, task, decision);
-    return decisions.map((decision) =>
-      changeOf({ ...decision, path: pathOf(task, decision.mode), name: task.wish.name, content: task.content }),
-    );
-  };
-  return locked(call.host, task.place, { make: made, work });
+  const { host } = call;
+  const { place, content } = task;
+  const made = (await look(host, task)).find(({ action }) => action === 'added')?.mode ?? null;
+  if (made !== null && (await folder(host, place, made)) === null) await task.check?.();
+  return locked(host, place, {
+    make: made,
+    work: async () => {
+      await sweep(call, place);
+      const decisions = await look(host, task);
+      if (decisions.some(({ action }) => writes(action))) await task.check?.();
+      for (const decision of decisions) await carryOut(call, task, decision);
+      return decisions.map((decision) => changeOf(decision, { path: pathOf(task, decision.mode), content }));
+    },
+  });
 }
+
+const look = async (host: Host, { place, wish }: Task) => decide(await find(host, place, wish.name), wish);
 
 const writes = (action: Decision['action']) => action === 'added' || action === 'replaced';
 

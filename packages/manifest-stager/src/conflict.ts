@@ -9,6 +9,8 @@ export interface Neighbour {
   path: string;
   addon: string | null;
   objects: readonly Identity[];
+  /** Why its objects cannot be told. */
+  unreadable: string | undefined;
 }
 
 /** A manifest about to be staged. */

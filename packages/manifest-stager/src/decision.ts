@@ -11,9 +11,10 @@ export type Wish = { name: string; ifSha?: string | undefined } & (
 );
 
 /** What to do in one mode, and with what was found there. */
-export type Decision =
-  | { action: 'added'; mode: Mode; previous: null }
-  | { action: 'replaced' | 'removed' | 'unchanged'; mode: Mode; previous: Manifest };
+export type Decision = { name: string; mode: Mode } & (
+  | { action: 'added'; previous: null }
+  | { action: 'replaced' | 'removed' | 'unchanged'; previous: Manifest }
+);
 
 const other = (mode: Mode): Mode => (mode === 'every-boot' ? 'first-boot' : 'every-boot');
 
@@ -25,7 +26,7 @@ export function decide(found: Both, wish: Wish): Decision[] {
   if (wish.verb === 'replace') return [replace(manifests, wish)];
   if (manifests.length === 0) throw refused(`will not remove ${wish.name}: there is nothing to remove`, listHint);
   for (const manifest of manifests) checkSha(manifest, wish);
-  return manifests.map((previous) => ({ action: 'removed', mode: previous.mode, previous }));
+  return manifests.map((previous) => ({ action: 'removed', name: wish.name, mode: previous.mode, previous }));
 }
 
 const listHint = 'manifest-stager list';
@@ -39,17 +40,19 @@ function checkPlain(found: Found, name: string): void {
   throw refused(`will not touch ${name}: ${why}`, 'look who put it there, and move it away');
 }
 
+/** The way from one mode to the other. */
+const again = (name: string, mode: Mode) =>
+  `manifest-stager rm ${name}, then manifest-stager add ${name}${mode === 'first-boot' ? ' --first-boot' : ''}`;
+
 function add(found: Both, { name, mode, sha256 }: Wish & { verb: 'add' }): Decision {
   const elsewhere = found[other(mode)] as Manifest | null;
   if (elsewhere !== null)
-    throw refused(
-      `will not add ${name} as ${mode}: the name is staged as ${elsewhere.mode}`,
-      `manifest-stager rm ${name}, then manifest-stager add ${name}${mode === 'first-boot' ? ' --first-boot' : ''}`,
-      { by: elsewhere.path },
-    );
+    throw refused(`will not add ${name} as ${mode}: the name is staged as ${elsewhere.mode}`, again(name, mode), {
+      by: elsewhere.path,
+    });
   const previous = found[mode] as Manifest | null;
-  if (previous === null) return { action: 'added', mode, previous };
-  if (previous.sha256 === sha256) return { action: 'unchanged', mode, previous };
+  if (previous === null) return { action: 'added', name, mode, previous };
+  if (previous.sha256 === sha256) return { action: 'unchanged', name, mode, previous };
   const hashes = { staged: previous.sha256, given: sha256 };
   throw refused(`will not add ${name}: it is staged with other content`, `manifest-stager replace ${name}`, hashes);
 }
@@ -61,14 +64,12 @@ function replace(manifests: readonly Manifest[], wish: Wish & { verb: 'replace' 
     throw refused(`will not replace ${name}: it is not staged`, `manifest-stager add ${name}`);
   if (second !== undefined) throw inBoth(name);
   if (mode !== previous.mode)
-    throw refused(
-      `will not replace ${name} as ${mode}: it is staged as ${previous.mode}`,
-      `manifest-stager rm ${name}, then manifest-stager add ${name} --${mode}`,
-      { by: previous.path },
-    );
-  if (previous.sha256 === sha256) return { action: 'unchanged', mode: previous.mode, previous };
+    throw refused(`will not replace ${name} as ${mode}: it is staged as ${previous.mode}`, again(name, mode), {
+      by: previous.path,
+    });
+  if (previous.sha256 === sha256) return { action: 'unchanged', name, mode, previous };
   checkSha(previous, wish);
-  return { action: 'replaced', mode: previous.mode, previous };
+  return { action: 'replaced', name, mode, previous };
 }
 
 /** The one manifest that bears a name. */

@@ -20,5 +20,8 @@ export async function neighbours(
   return [
     ...staged.map((file) => ({ ...file, addon: file.mode === 'every-boot' ? addonFor(consumer, file.path) : null })),
     ...there.map((file) => ({ ...file, addon: addonFor(consumer, file.path) })),
-  ].map(({ path, addon, content }) => ({ path, addon, objects: readObjects(content).items }));
+  ].map(({ path, addon, content }) => {
+    const { items, findings } = readObjects(content);
+    return { path, addon, objects: items, unreadable: findings[0]?.message };
+  });
 }

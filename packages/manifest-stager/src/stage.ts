@@ -37,8 +37,11 @@ async function modeOf(call: Call<Flags>, place: Place, verb: 'add' | 'replace'):
   return found['every-boot'] === null && found['first-boot'] !== null ? 'first-boot' : 'every-boot';
 }
 
-async function refuseConflict({ host }: Call<unknown>, place: Place, candidate: Candidate): Promise<void> {
+async function refuseConflict({ host, warn }: Call<unknown>, place: Place, candidate: Candidate): Promise<void> {
   const [{ conflict }, { neighbours }] = await Promise.all([import('./conflict.ts'), import('./neighbours.ts')]);
-  const met = conflict(candidate, await neighbours(host, place, candidate));
+  const others = await neighbours(host, place, candidate);
+  const met = conflict(candidate, others);
   if (met !== undefined) throw met;
+  for (const { path, unreadable } of others)
+    if (unreadable !== undefined) warn(`${path}: could not tell its objects: ${unreadable}`);
 }

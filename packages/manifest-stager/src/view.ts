@@ -6,23 +6,19 @@ import type { Identity } from './objects.ts';
 import type { ManifestChange, ManifestRecord } from './records.ts';
 import { type Manifest, sha256 } from './staged.ts';
 
-/** The record of a change; a removed manifest is described by what it was. */
-export function changeOf({
-  action,
-  mode,
-  previous,
-  ...done
-}: Decision & { name: string; path: string; content: Uint8Array | undefined }): ManifestChange {
-  const content =
-    action === 'removed' || done.content === undefined ? (previous?.content ?? new Uint8Array()) : done.content;
+/** The record of a change at a path below the root; a removed manifest is described by what it was. */
+export function changeOf(
+  { name, action, mode, previous }: Decision,
+  { path, content = previous?.content ?? new Uint8Array() }: { path: string; content?: Uint8Array | undefined },
+): ManifestChange {
   return {
     apiVersion: 'platter.dev/v1',
     kind: 'ManifestChange',
-    name: done.name,
+    name,
     mode,
     action,
     changed: action !== 'unchanged',
-    path: done.path,
+    path,
     bytes: content.length,
     sha256: sha256(content),
     previousSha256: previous?.sha256 ?? null,

@@ -2,28 +2,30 @@ import { dig, elementsOf, type Item, isMap } from '../objects.ts';
 import type { Path } from '../yaml.ts';
 
 /** Where each kind keeps the template of its Pods; a Pod is its own. */
-const templates: Readonly<Record<string, Path>> = {
-  Pod: [],
-  PodTemplate: ['template'],
-  Deployment: ['spec', 'template'],
-  StatefulSet: ['spec', 'template'],
-  DaemonSet: ['spec', 'template'],
-  ReplicaSet: ['spec', 'template'],
-  ReplicationController: ['spec', 'template'],
-  Job: ['spec', 'template'],
-  CronJob: ['spec', 'jobTemplate', 'spec', 'template'],
-};
+const templates = new Map<string, Path>(
+  Object.entries({
+    Pod: [],
+    PodTemplate: ['template'],
+    Deployment: ['spec', 'template'],
+    StatefulSet: ['spec', 'template'],
+    DaemonSet: ['spec', 'template'],
+    ReplicaSet: ['spec', 'template'],
+    ReplicationController: ['spec', 'template'],
+    Job: ['spec', 'template'],
+    CronJob: ['spec', 'jobTemplate', 'spec', 'template'],
+  }),
+);
 
 /** The paths of everything in an object that has labels and annotations: itself and the templates in it. */
 export function metadataPaths({ kind }: Item): Path[] {
-  const template = templates[kind];
+  const template = templates.get(kind);
   const inner = template === undefined || template.length === 0 ? [] : [[...template, 'metadata']];
   return [['metadata'], ...inner, ...(kind === 'CronJob' ? [['spec', 'jobTemplate', 'metadata']] : [])];
 }
 
 /** The path of the Pod spec in an object; undefined for kinds that have none. */
 export function podSpecPath({ kind }: Item): Path | undefined {
-  const template = templates[kind];
+  const template = templates.get(kind);
   return template && [...template, 'spec'];
 }
 
