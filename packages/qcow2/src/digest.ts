@@ -17,7 +17,8 @@ function allZero(numbers: Uint8Array | Int32Array): boolean {
 
 /** Whether all bytes are zero. */
 export function isZero(bytes: Uint8Array): boolean {
-  const start = Math.min(bytes.length, (4 - (bytes.byteOffset % 4)) % 4);
+  if (bytes.length < 8) return allZero(bytes);
+  const start = (4 - (bytes.byteOffset % 4)) % 4;
   const words = new Int32Array(bytes.buffer, bytes.byteOffset + start, (bytes.length - start) >>> 2);
   return allZero(bytes.subarray(0, start)) && allZero(words) && allZero(bytes.subarray(start + words.length * 4));
 }

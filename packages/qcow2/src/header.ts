@@ -94,7 +94,8 @@ export async function parseHeader(source: ByteSource): Promise<Header> {
   const { order, ...fields } = versionFields(view, version);
   const backing = backingOf(head);
   const room = Math.min(head.length, source.size);
-  const walk = walkExtensions(viewOf(head.subarray(0, room)), fields.headerLength, backing?.at ?? null);
+  const from = fields.headerLength < leastHeader(version) ? room : fields.headerLength;
+  const walk = walkExtensions(viewOf(head.subarray(0, room)), from, backing?.at ?? null);
   const text = (type: number): string | undefined => {
     const found = walk.extensions.find((extension) => extension.type === type);
     return found && escapeText(head.subarray(found.at, Math.min(room, found.at + found.length)), NAME_MAX);

@@ -1,5 +1,15 @@
 import { execFileSync } from 'node:child_process';
-import { closeSync, copyFileSync, fstatSync, mkdtempSync, openSync, readFileSync, readSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  copyFileSync,
+  fstatSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -10,7 +20,7 @@ import { extents } from '../src/extents.ts';
 import { canonical, refcounts } from '../src/geometry.ts';
 import { guest } from '../src/guest.ts';
 import { type Layer, openLayer } from '../src/open.ts';
-import { bytesSource, type ByteSource } from '../src/source.ts';
+import { type ByteSource, bytesSource } from '../src/source.ts';
 import { Writer } from '../src/writer.ts';
 
 /** Images per run; PLATTER_ROUNDS asks for more. Half as many chains. */
@@ -66,7 +76,14 @@ function style(roll: Dice): Style {
   const extended = !version2 && clusterBits >= 14 && roll.below(3) === 0;
   const preallocated = roll.below(10) === 0;
   const order = version2 ? 4 : roll.pick([0, 1, 2, 3, 4, 4, 5, 6]);
-  return { clusterBits, extended, zstd: !version2 && roll.below(3) === 0, version2, order: extended ? 4 : order, preallocated };
+  return {
+    clusterBits,
+    extended,
+    zstd: !version2 && roll.below(3) === 0,
+    version2,
+    order: extended ? 4 : order,
+    preallocated,
+  };
 }
 
 function sizeFor(roll: Dice, { clusterBits }: Style): number {
@@ -105,7 +122,10 @@ function scribble(roll: Dice, { size, how, used }: { size: number; how: Style; u
 function scribbles(roll: Dice, file: string, { size, how }: { size: number; how: Style }): void {
   const used = new Set<number>();
   const words = Array.from({ length: 1 + roll.below(14) }, () => scribble(roll, { size, how, used })).flat();
-  run('qemu-io', ['-f', 'qcow2', '-d', 'unmap', ...words, '--', file].filter((word) => word !== '--'));
+  run(
+    'qemu-io',
+    ['-f', 'qcow2', '-d', 'unmap', ...words, '--', file].filter((word) => word !== '--'),
+  );
 }
 
 interface Mapped {
@@ -122,7 +142,10 @@ function merged(runs: readonly { start: number; length: number; data: boolean; o
   const out: { start: number; length: number; data: boolean; offset: number }[] = [];
   for (const next of runs) {
     const last = out.at(-1);
-    const follows = last && last.data === next.data && (last.offset < 0 ? next.offset < 0 : last.offset + last.length === next.offset);
+    const follows =
+      last &&
+      last.data === next.data &&
+      (last.offset < 0 ? next.offset < 0 : last.offset + last.length === next.offset);
     if (last && follows) last.length += next.length;
     else out.push({ ...next });
   }
@@ -131,13 +154,25 @@ function merged(runs: readonly { start: number; length: number; data: boolean; o
 
 const mapOf = (file: string) => {
   const rows = JSON.parse(run('qemu-img', ['map', '--output=json', '-f', 'qcow2', file])) as Mapped[];
-  return merged(rows.map(({ start, length, data, zero, offset }) => ({ start, length, data: data && !zero, offset: data && !zero ? (offset ?? -1) : -1 })));
+  return merged(
+    rows.map(({ start, length, data, zero, offset }) => ({
+      start,
+      length,
+      data: data && !zero,
+      offset: data && !zero ? (offset ?? -1) : -1,
+    })),
+  );
 };
 
 async function ourMap(source: ByteSource, layer: Layer) {
   const runs: { start: number; length: number; data: boolean; offset: number }[] = [];
   for await (const { at, length, kind, host } of extents(source, layer.header)) {
-    runs.push({ start: at, length, data: kind === 'data' || kind === 'compressed', offset: kind === 'data' ? host : -1 });
+    runs.push({
+      start: at,
+      length,
+      data: kind === 'data' || kind === 'compressed',
+      offset: kind === 'data' ? host : -1,
+    });
   }
   return merged(runs);
 }
@@ -170,7 +205,11 @@ async function composed(layers: readonly Layer[]): Promise<Uint8Array> {
     if (span.kind === 'data') part.set(await layer.source.read(span.host, span.length));
     else {
       const cluster = new Uint8Array(2 ** layer.header.clusterBits);
-      unpack(layer.header, await layer.source.read(span.host, Math.min(span.hostLength, layer.source.size - span.host)), cluster);
+      unpack(
+        layer.header,
+        await layer.source.read(span.host, Math.min(span.hostLength, layer.source.size - span.host)),
+        cluster,
+      );
       part.set(cluster.subarray(span.at % cluster.length, (span.at % cluster.length) + span.length));
     }
     bytes.set(part.subarray(0, span.cut ?? part.length), span.at);
@@ -228,7 +267,10 @@ describe('one image', () => {
       expect(counted.findings, what).toEqual([]);
       expect(counted.dataBytes + counted.zeroBytes + counted.compressedBytes + counted.absentBytes, what).toBe(size);
       const stored = await refcounts(layer);
-      expect([stored.leaks > 0 ? 3 : 0, stored.findings.filter(({ verdict }) => verdict === 'corrupt')], what).toEqual([checkRc(file), []]);
+      expect([stored.leaks > 0 ? 3 : 0, stored.findings.filter(({ verdict }) => verdict === 'corrupt')], what).toEqual([
+        checkRc(file),
+        [],
+      ]);
       const copy = path('copy.qcow2');
       write(copy, raw, { type: 'full', roll });
       expect(checkRc(copy), what).toBe(0);
@@ -266,7 +308,17 @@ describe('a chain', () => {
       const copies = names.map((file) => `${file}.copy`);
       for (const [index, file] of names.entries()) copyFileSync(file, copies[index] ?? '');
       for (let index = 1; index < names.length; index++) {
-        run('qemu-img', ['rebase', '-u', '-f', 'qcow2', '-F', 'qcow2', '-b', copies[index - 1] ?? '', copies[index] ?? '']);
+        run('qemu-img', [
+          'rebase',
+          '-u',
+          '-f',
+          'qcow2',
+          '-F',
+          'qcow2',
+          '-b',
+          copies[index - 1] ?? '',
+          copies[index] ?? '',
+        ]);
       }
       expect(difference(ours, rawOf(copies.at(-1) ?? '')), what).toBe(-1);
     }
@@ -276,7 +328,9 @@ describe('a chain', () => {
 const sizes = new Map<string, number>();
 function fileSize(file: string | undefined): number {
   if (file === undefined) return 0;
-  const info = JSON.parse(run('qemu-img', ['info', '--output=json', '-f', 'qcow2', file])) as { 'virtual-size': number };
+  const info = JSON.parse(run('qemu-img', ['info', '--output=json', '-f', 'qcow2', file])) as {
+    'virtual-size': number;
+  };
   sizes.set(file, info['virtual-size']);
   return info['virtual-size'];
 }

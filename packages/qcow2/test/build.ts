@@ -89,7 +89,11 @@ class Disk {
   }
 }
 
-function putData(disk: Disk, table: number, { index, cells, plan }: { index: number; cells: readonly Cell[]; plan: Plan }) {
+function putData(
+  disk: Disk,
+  table: number,
+  { index, cells, plan }: { index: number; cells: readonly Cell[]; plan: Plan },
+) {
   const cluster = disk.cluster;
   const entry = table + index * (plan.extended ? 16 : 8);
   const unit = unitOf(plan);
