@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { crashMatrix, rows } from '../e2e/crash/page.ts';
 import { exits } from '../packages/command/src/exits.ts';
+import { jsonSchemas } from '../packages/command/src/schema.ts';
 
 /** Writes the generated pages of docs/, or with --check fails when one is not what it would write. */
 const root = join(import.meta.dirname, '..');
@@ -36,12 +37,22 @@ function exitCodes(): string {
   return `${notice}\n\n# Exit codes\n\n${lead}\n\n| exit | kind | meaning | a Job should |\n|--:|---|---|---|\n${rows.join('\n')}\n`;
 }
 
-const pages = { 'docs/usage.md': usage, 'docs/exit-codes.md': exitCodes };
+const pages: Record<string, () => string> = { 'docs/usage.md': usage, 'docs/exit-codes.md': exitCodes };
+
+for (const tool of tools) {
+  const records = join(root, 'packages', tool, 'src/records.ts');
+  if (!existsSync(records)) continue;
+  for (const [kind, schema] of Object.entries(jsonSchemas(await import(records))))
+    pages[`docs/schemas/${tool}/${kind}.json`] = () => `${JSON.stringify(schema, null, 2)}\n`;
+}
+
 const check = process.argv.includes('--check');
 for (const [page, write] of Object.entries(pages)) {
   const [path, text] = [join(root, page), write()];
-  if (!check) writeFileSync(path, text);
-  else if (!existsSync(path) || readFileSync(path, 'utf8') !== text) {
+  if (!check) {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, text);
+  } else if (!existsSync(path) || readFileSync(path, 'utf8') !== text) {
     console.error(`${page} is not current; run node scripts/docs.ts`);
     process.exitCode = 1;
   }

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** The package a bundled source came from: the last `node_modules/<name>` of its path, with the folder it lies in. */
@@ -23,5 +23,6 @@ export function writeNotices(inputs: readonly string[], dist: string): void {
     }),
   );
   const notices = [...packages].sort(([a], [b]) => (a < b ? -1 : 1)).map(notice);
+  mkdirSync(dist, { recursive: true });
   writeFileSync(join(dist, 'NOTICES'), notices.join(`\n${'-'.repeat(72)}\n\n`));
 }
