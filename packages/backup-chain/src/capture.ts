@@ -1,0 +1,177 @@
+import type { Call } from '@platter/command/call';
+import type { Host } from '@platter/host/door';
+import { Failure } from '@platter/host/failure';
+import { lstat } from '@platter/host/looks';
+import type { Place } from './address.ts';
+import { chainOf, readable } from './chain.ts';
+import type { ChangeList } from './change-list.ts';
+import { type Decision, decide, type Parent, type Wish } from './engine.ts';
+import { refuse } from './finding.ts';
+import { newId } from './layout.ts';
+import type { BackupSet, Point } from './manifest.ts';
+import { type Origin, openOrigin } from './origin.ts';
+import { capturePoint } from './point.ts';
+import { type Attachment, ensureVm, heading, lockVm, publishSet } from './publish.ts';
+import { openRepository, type Repo, readVm, restoreLoose, type VmFacts } from './repository.ts';
+import { sweep, unreadableIn } from './sweep.ts';
+
+/** One disk to capture, as it was said. */
+export interface DiskWish {
+  disk: string;
+  path: string;
+  format: 'raw' | 'qcow2' | null;
+  uid: string | null;
+  list: ChangeList | null;
+}
+
+/** One capture run, as it was said. */
+export interface CaptureWish extends Wish {
+  root: string;
+  place: Pick<Place, 'namespace' | 'vm'>;
+  disks: readonly DiskWish[];
+  consistency: 'offline' | 'frozen' | 'crash';
+  labels: Record<string, string>;
+  attachments: readonly Attachment[];
+  verify: boolean;
+  at: number | undefined;
+  workers: number;
+  wait: number;
+}
+
+/** A disk that passed: what it is captured from, on what, and how. */
+export interface Prepared {
+  wish: DiskWish;
+  origin: Origin;
+  parent: Parent | null;
+  decision: Decision;
+}
+
+/** What all disks of a run have in common. */
+export interface Run {
+  wish: CaptureWish;
+  facts: VmFacts;
+  id: string;
+  at: string;
+}
+
+export interface Captured {
+  outcome: 'created' | 'unchanged';
+  point: Point;
+  links: number;
+  bytesRead: number;
+}
+
+function parentOf(facts: VmFacts, name: string): Parent | null {
+  const disk = facts.disks.find((one) => one.name === name);
+  const latest = disk && readable(disk).reduce<Point | null>((a, b) => (a && a.sequence > b.sequence ? a : b), null);
+  if (!disk || !latest) return null;
+  const { links, findings } = chainOf({ facts, disk }, latest.id);
+  return { point: latest, links: links.length, findings };
+}
+
+function uidClash(facts: VmFacts, { disk, uid }: DiskWish): void {
+  const known = facts.disks.find(({ name }) => name === disk)?.identity.value?.uid;
+  if (uid === null || known === undefined || known === uid) return;
+  throw new Failure('refused', `will not capture ${disk}: the repository knows it as ${known}, not ${uid}`);
+}
+
+function prepare(facts: VmFacts, run: CaptureWish, [wish, origin]: readonly [DiskWish, Origin]): Prepared {
+  uidClash(facts, wish);
+  const parent = parentOf(facts, wish.disk);
+  const decision = decide(run, { parent, list: wish.list, source: origin.identity });
+  return { wish, origin, parent, decision };
+}
+
+function tell(call: Call<unknown>, { wish, decision, parent }: Prepared): void {
+  if (decision.ignored !== null) call.note(`${wish.disk}: the list of changes is not used: ${decision.ignored}`);
+  if (decision.fullReason !== 'chain-damaged') return;
+  const [first] = parent?.findings ?? [];
+  call.warn(`${wish.disk}: a new full, because its chain is damaged: ${first?.object}: ${first?.message}`);
+}
+
+const isFree = async (host: Host, { paths }: VmFacts): Promise<boolean> =>
+  (await host.query(lstat(paths.folder))) === null;
+
+/** The VM's facts under its lock; a VM that is not there yet is made only once nothing speaks against it. */
+async function entered(call: Call<unknown>, repo: Repo, { place, wait }: CaptureWish) {
+  const first = await readVm(call.host, repo, place);
+  if (await isFree(call.host, first)) return { facts: first, isNew: true };
+  await lockVm(call, first.paths, wait);
+  return { facts: await readVm(call.host, repo, place), isNew: false };
+}
+
+async function settleIn(
+  call: Call<unknown>,
+  facts: VmFacts,
+  { isNew, wait }: { isNew: boolean; wait: number },
+): Promise<void> {
+  await ensureVm(call.host, facts.paths);
+  if (!isNew) return;
+  await lockVm(call, facts.paths, wait);
+  const others = call.host.dry ? facts : await readVm(call.host, facts.repo, facts);
+  if (others.disks.length === 0) return;
+  throw new Failure('busy', `${facts.namespace}/${facts.vm} was captured for the first time by somebody else just now`);
+}
+
+function freshId(facts: VmFacts, now: number, random: () => Uint8Array): string {
+  const taken = new Set([
+    ...facts.sets.map(({ name }) => name.replace('.json', '')),
+    ...facts.disks.flatMap(readable).map(({ id }) => id),
+  ]);
+  let id = newId(now, random());
+  while (taken.has(id)) id = newId(now, random());
+  return id;
+}
+
+function memberOf({ point }: Captured): BackupSet['members'][number] {
+  const { disk, id, stateId, virtualSize } = point;
+  return { disk: disk.name, uid: disk.uid, point: id, stateId, virtualSize };
+}
+
+const setOf = ({ wish, facts, id, at }: Run, captured: readonly Captured[]) => ({
+  ...heading('BackupSet'),
+  repo: facts.repo.id,
+  namespace: facts.namespace,
+  vm: facts.vm,
+  id,
+  capturedAt: at,
+  capturedAtFrom: wish.at === undefined ? ('clock' as const) : ('given' as const),
+  consistency: wish.consistency,
+  members: captured.map(memberOf),
+  labels: wish.labels,
+});
+
+/**
+ * One capture run: judges every source before anything is changed, then makes a point of each disk that changed, in
+ * name order, and a set of all. `done` is told of each disk as it is captured.
+ */
+export async function capture(
+  call: Call<unknown>,
+  wish: CaptureWish,
+  done: (captured: Captured) => Promise<void>,
+): Promise<{ set: BackupSet; captured: Captured[] }> {
+  const repo = await openRepository(call.host, wish.root);
+  const disks = [...wish.disks].sort((a, b) => (a.disk < b.disk ? -1 : 1));
+  const origins: [DiskWish, Origin][] = [];
+  for (const disk of disks) origins.push([disk, await openOrigin(call.host, disk.path, disk.format)]);
+  const { facts, isNew } = await entered(call, repo, wish);
+  refuse(
+    unreadableIn(facts),
+    `will not capture: not every manifest of ${facts.namespace}/${facts.vm} can be read`,
+    restoreLoose,
+  );
+  const prepared = origins.map((one) => prepare(facts, wish, one));
+  for (const one of prepared) tell(call, one);
+  const now = call.now();
+  await settleIn(call, facts, { isNew, wait: wish.wait });
+  await sweep(call.host, facts, { now, random: call.random(2) });
+  const id = freshId(facts, now, () => call.random(2));
+  const run: Run = { wish, facts, id, at: new Date(wish.at ?? now).toISOString() };
+  const captured: Captured[] = [];
+  for (const one of prepared) {
+    captured.push(await capturePoint(call, run, one));
+    await done(captured.at(-1) as Captured);
+  }
+  const set = await publishSet(call.host, facts, { set: setOf(run, captured), attachments: wish.attachments });
+  return { set, captured };
+}

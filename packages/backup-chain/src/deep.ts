@@ -1,0 +1,60 @@
+import type { Host } from '@platter/host/door';
+import { Failure } from '@platter/host/failure';
+import { sip } from '@platter/host/sip';
+import { check, heldImage } from '@platter/host/tools/qemu-img';
+import { canonicalTail } from '@platter/qcow2/canonical';
+import { refcounts } from '@platter/qcow2/geometry';
+import { digestAt, sameDigest } from './digest.ts';
+import type { Digests } from './digests.ts';
+import { type Finding, finding } from './finding.ts';
+import { clusterSize } from './layout.ts';
+import { checking, ours } from './opening.ts';
+import type { Link } from './stack.ts';
+
+/** Every chunk of a file against its digest. */
+async function chunks({ name, held }: Link, digests: Digests, workers: number): Promise<Finding[]> {
+  const found: Finding[] = [];
+  for await (const { count, at, sha256 } of sip(held, { workers })) {
+    const first = (at[0] as number) / clusterSize;
+    const expected = await digests.read(first, count);
+    for (let n = 0; n < count; n += 1)
+      if (!sameDigest(digestAt(sha256, n), digestAt(expected, n)))
+        found.push(
+          finding('corrupt', ['digest', name, 'its content is not what its digest says'], {
+            at: (first + n) * clusterSize,
+          }),
+        );
+  }
+  return found;
+}
+
+/** What `qemu-img check` says; only files that passed our own rules come here. Without the program nothing. */
+async function secondOpinion(host: Host, { name, held }: Link): Promise<Finding[]> {
+  try {
+    const { verdict, corruptions, leaks } = await check(host, heldImage(held, 'qcow2'));
+    if (verdict === 'corrupt')
+      return [finding('corrupt', ['check', name, `qemu-img check finds ${corruptions} corruptions`])];
+    return verdict === 'leaks'
+      ? [finding('noted', ['check', name, `qemu-img check finds ${leaks} leaked clusters`])]
+      : [];
+  } catch (error) {
+    if (error instanceof Failure && error.kind === 'unsupported') return [];
+    throw error;
+  }
+}
+
+/** What `deep` checks beyond `fast` in one file: all its bytes where they have digests, refcounts, and QEMU's opinion. */
+export async function deepFindings(host: Host, link: Link, workers: number): Promise<Finding[]> {
+  const { name, layer, digests } = link;
+  const own = await checking(name, async () => {
+    const read = digests === null ? [] : await chunks(link, digests, workers);
+    if (read.length > 0) return read;
+    const counts = await refcounts(layer);
+    if (digests !== null) return ours(name, [...counts.findings, ...(await canonicalTail(layer))]);
+    return counts.findings.map(({ rule, verdict, at = null, message }) =>
+      finding(verdict === 'corrupt' ? 'corrupt' : 'noted', [rule, name, message], { at }),
+    );
+  });
+  if (own.some(({ code }) => code !== 'noted')) return own;
+  return [...own, ...(await secondOpinion(host, link))];
+}

@@ -1,0 +1,24 @@
+import type { Host } from '@platter/host/door';
+import { run } from '@platter/host/looks';
+import type { Prepared } from './capture.ts';
+import type { DraftPlan } from './draft.ts';
+import { namedNode } from './qemu-words.ts';
+import type { Stack } from './stack.ts';
+
+/** Shows in a dry run, as programs, what pouring a point does: a copy, or a rebase onto the parent that is then let go. */
+export async function showPour(
+  host: Host,
+  { origin }: Prepared,
+  { plan, parent }: { plan: DraftPlan; parent: Stack | null },
+): Promise<void> {
+  const { path, format } = origin;
+  const lines =
+    parent === null
+      ? [['convert', '-f', format, '-O', 'qcow2', path, plan.data]]
+      : [
+          ['create', '-q', '-f', 'qcow2', '-b', path, '-F', format, plan.data],
+          ['rebase', '-f', 'qcow2', '-F', 'qcow2', '-b', namedNode(parent), plan.data],
+          ['rebase', '-u', '-f', 'qcow2', '-b', '', plan.data],
+        ];
+  for (const words of lines) await host.change(run('qemu-img', words));
+}

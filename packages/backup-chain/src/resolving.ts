@@ -1,0 +1,88 @@
+import { reading } from '@platter/command/words';
+import type { Host } from '@platter/host/door';
+import { Failure } from '@platter/host/failure';
+import { type Address, addressName, type Candidate, matching, parseAddress, placeName } from './address.ts';
+import { readable } from './chain.ts';
+import type { BackupSet, Point } from './manifest.ts';
+import { type DiskFacts, type Leaf, type Repo, readVm, type VmFacts } from './repository.ts';
+import { inOrder, setsInOrder } from './view.ts';
+
+/** What an address means: one point, or a set whose members are points. */
+export type Found = { facts: VmFacts } & (
+  | { kind: 'point'; disk: DiskFacts; id: string }
+  | { kind: 'set'; set: BackupSet }
+);
+
+const missing = (address: Address, candidates: readonly Candidate[], matches: readonly string[]): Failure => {
+  const listed = (matches.length > 0 ? matches : candidates.map(({ id }) => id)).slice(-8).join(', ');
+  const what = matches.length > 1 ? 'can mean more than one' : 'is not there';
+  const details =
+    listed === '' ? undefined : { details: { [matches.length > 1 ? 'candidates' : 'there are']: listed } };
+  return new Failure('refused', `${addressName(address)} ${what}`, { ...details, hint: 'backup-chain list --points' });
+};
+
+/** Points by their ids, and by the ids of the sets that name them; a set's own moment counts. */
+function pointCandidates(facts: VmFacts, disk: DiskFacts): (Candidate & { point: string })[] {
+  const own = inOrder(disk).map(({ id, capturedAt }) => ({ id, capturedAt, point: id }));
+  const named = setsInOrder(facts).flatMap(({ id, capturedAt, members }) => {
+    const member = members.find((one) => one.disk === disk.name);
+    return member && !own.some((one) => one.id === id) ? [{ id, capturedAt, point: member.point }] : [];
+  });
+  return [...named, ...own];
+}
+
+/** A point whose manifest cannot be read is still known by its file's name. */
+const lostId = ({ name }: Leaf<unknown>): string => name.slice(7, -'.json'.length);
+
+function pointOf(facts: VmFacts, address: Address, disk: DiskFacts): Found {
+  const candidates = pointCandidates(facts, disk);
+  const lost = disk.points.filter(({ value }) => value === null).map(lostId);
+  if (lost.includes(address.ref)) return { kind: 'point', facts, disk, id: address.ref };
+  const newest = address.ref === 'latest' ? inOrder(disk).at(-1)?.id : undefined;
+  const matches = newest === undefined ? matching(address.ref, candidates) : [newest];
+  const [id] = matches;
+  if (id === undefined || matches.length > 1) throw missing(address, candidates, matches);
+  return { kind: 'point', facts, disk, id: candidates.find((one) => one.id === id)?.point ?? id };
+}
+
+function setOf(facts: VmFacts, address: Address): Found {
+  const sets = setsInOrder(facts);
+  const matches = matching(address.ref, sets);
+  const set = matches.length === 1 ? sets.find(({ id }) => id === matches[0]) : undefined;
+  const broken = facts.sets.find(({ name, value }) => value === null && name === `${address.ref}.json`);
+  if (broken?.fault)
+    throw new Failure(broken.fault.code, `${broken.path}: ${broken.fault.message}`, {
+      hint: 'its points can be restored one by one',
+    });
+  if (set === undefined) throw missing(address, sets, matches);
+  return { kind: 'set', facts, set };
+}
+
+/** Finds what an address means (spec 2.1); 3 with the candidates when it means nothing or too much. */
+export async function resolve(host: Host, repo: Repo, word: string): Promise<Found> {
+  const address = reading('ADDR', () => parseAddress(word));
+  const facts = await readVm(host, repo, address);
+  if (address.disk === null) return setOf(facts, address);
+  const disk = facts.disks.find(({ name }) => name === address.disk);
+  if (disk !== undefined) return pointOf(facts, address, disk);
+  const known = facts.disks.map(({ name }) => name).join(', ');
+  throw new Failure(
+    'refused',
+    `there is no disk ${placeName(address)}`,
+    known === '' ? {} : { details: { 'there are': known } },
+  );
+}
+
+/** The points that an address means: one, or each member of a set. */
+export function pointsOf(found: Found): { disk: DiskFacts; id: string }[] {
+  if (found.kind === 'point') return [{ disk: found.disk, id: found.id }];
+  return found.set.members.map(({ disk, point }) => {
+    const known = found.facts.disks.find(({ name }) => name === disk);
+    if (known !== undefined) return { disk: known, id: point };
+    throw new Failure('corrupt', `the set ${found.set.id} names the disk ${disk}, which is not there`);
+  });
+}
+
+/** The manifest of a point when it can be read. */
+export const manifestOf = (disk: DiskFacts, id: string): Point | undefined =>
+  readable(disk).find((one) => one.id === id);

@@ -1,0 +1,38 @@
+import { resolve } from 'node:path';
+import type { Call } from '@platter/command/call';
+import { namesOf } from '@platter/command/records';
+import { Failure } from '@platter/host/failure';
+import { formatSize } from '@platter/units/size';
+import { addressName, type Place } from './address.ts';
+import type { LooseWish } from './loose.ts';
+import type { BackupSet, Point } from './manifest.ts';
+
+/** The address of a point, and of a set. */
+export const pointAddress = ({ disk, id }: Point): string =>
+  addressName({ namespace: disk.namespace, vm: disk.vm, disk: disk.name, ref: id });
+export const setAddress = ({ namespace, vm, id }: Pick<BackupSet, 'namespace' | 'vm' | 'id'>): string =>
+  addressName({ namespace, vm, disk: null, ref: id });
+
+export const vmAddress = ({ namespace, vm }: Pick<Place, 'namespace' | 'vm'>): string => `${namespace}/${vm}`;
+
+/** How much a point holds: `412 MiB data, 6 MiB zeroed`. */
+export function holding({ data, clusterSize }: Point): string {
+  const zeroed = data.zeroClusters > 0 ? `, ${formatSize(data.zeroClusters * clusterSize)} zeroed` : '';
+  return `${formatSize(data.dataClusters * clusterSize)} data${zeroed}`;
+}
+
+/** One line about a point, without its address. */
+export function pointLine(point: Point): string {
+  const after = point.parent === null ? `(${point.capture.fullReason ?? 'full'})` : `after ${point.parent.id}`;
+  return `${point.disk.name}  ${point.type}  seq ${point.sequence}  ${holding(point)}  engine ${point.capture.engine}  ${after}`;
+}
+
+/** The addresses a verb was given; `-` reads records of points and sets, or bare addresses. */
+export const addresses = (call: Call<unknown>): Promise<string[]> =>
+  namesOf(call, ({ metadata }) => (metadata as { name?: string } | undefined)?.name);
+
+/** The loose files a verb was given, oldest first. */
+export function looseWish({ words, flags, cwd }: Call<{ 'ignore-backing': boolean }>): LooseWish {
+  if (words.length === 0) throw new Failure('usage', 'which files?', { hint: 'the full first, then its increments' });
+  return { files: words.map((word) => resolve(cwd, word)), ignoreBacking: flags['ignore-backing'] };
+}

@@ -1,0 +1,173 @@
+import type { Call } from '@platter/command/call';
+import { formatSize } from '@platter/units/size';
+import { addressName } from './address.ts';
+import { chainOf, dependents, readable, setFindings, unreadable } from './chain.ts';
+import { deepFindings } from './deep.ts';
+import { exitOf, type Finding, finding, findingText } from './finding.ts';
+import { type LooseWish, openLoose } from './loose.ts';
+import type { Point } from './manifest.ts';
+import { checking, openChain } from './opening.ts';
+import type { DiskFacts, VmFacts } from './repository.ts';
+import { contentOf, type Link, stackOf } from './stack.ts';
+import { summarise } from './summary.ts';
+import { vmAddress } from './telling.ts';
+
+export type Level = 'meta' | 'fast' | 'deep';
+
+/** How thoroughly, and with how many threads. */
+export interface Thoroughness {
+  level: Level;
+  workers: number;
+}
+
+/** What a validation of one object came to. */
+export interface Validated {
+  name: string;
+  findings: Finding[];
+  links: number;
+  bytesRead: number;
+  story: string;
+}
+
+const isClean = (findings: readonly Finding[]): boolean => exitOf(findings) === 0;
+const layers = (count: number): string => `${count} ${count === 1 ? 'layer' : 'layers'}`;
+
+/** Composes the chain up to each point and compares what comes out with what was captured. */
+async function proofs(
+  points: readonly Point[],
+  links: readonly Link[],
+  wanted: ReadonlySet<string>,
+): Promise<Finding[]> {
+  const found: Finding[] = [];
+  for (const [n, point] of points.entries()) {
+    if (!wanted.has(point.id)) continue;
+    const { name } = links[n] as Link;
+    const wrong = finding('corrupt', [
+      'proof',
+      name,
+      `the chain up to ${point.id} does not compose to what was captured`,
+    ]);
+    found.push(
+      ...(await checking(name, async () =>
+        (await contentOf(stackOf(links.slice(0, n + 1)))) === point.contentSha256 ? [] : [wrong],
+      )),
+    );
+  }
+  return found;
+}
+
+async function deep(
+  call: Call<unknown>,
+  links: readonly Link[],
+  workers: number,
+): Promise<{ findings: Finding[]; bytes: number }> {
+  const total = links.reduce((sum, { held }) => sum + held.size, 0);
+  const progress = call.progress('validate', total);
+  const findings: Finding[] = [];
+  let bytes = 0;
+  for (const link of links) {
+    findings.push(...(await deepFindings(call.host, link, workers)));
+    bytes += link.held.size;
+    progress.update(bytes);
+  }
+  progress.end();
+  return { findings, bytes };
+}
+
+async function told(links: readonly Link[]): Promise<string> {
+  const stack = stackOf(links);
+  const { dataBytes, zeroBytes } = await summarise(stack);
+  return `disk ${formatSize(stack.virtualSize)}, data ${formatSize(dataBytes)}, zeroed ${formatSize(zeroBytes)}`;
+}
+
+/** Validates the chain of a point; `wanted` are the points in it whose content is proven. */
+export async function validateChain(
+  call: Call<unknown>,
+  scene: { facts: VmFacts; disk: DiskFacts },
+  { id, wanted, level, workers }: Thoroughness & { id: string; wanted: ReadonlySet<string> },
+): Promise<Validated> {
+  const { facts, disk } = scene;
+  const name = addressName({ namespace: facts.namespace, vm: facts.vm, disk: disk.name, ref: id });
+  const { links: points, findings } = chainOf(scene, id);
+  const validated = { name, findings, links: points.length, bytesRead: 0, story: layers(points.length) };
+  if (level === 'meta' || !isClean(findings)) return blamed(disk, validated);
+  const opened = await openChain(call.host, disk, points);
+  findings.push(...opened.findings);
+  if (isClean(findings)) findings.push(...(await proofs(points, opened.links, wanted)));
+  if (isClean(findings)) validated.story = `${layers(points.length)}, ${await told(opened.links)}`;
+  if (level === 'deep') {
+    const more = await deep(call, opened.links, workers);
+    findings.push(...more.findings);
+    validated.bytesRead += more.bytes;
+  }
+  validated.bytesRead += opened.bytesRead;
+  for (const { held } of opened.links) held.close();
+  return blamed(disk, validated);
+}
+
+/** Names with each finding about a file the points that are lost with it. */
+function blamed(disk: DiskFacts, validated: Validated): Validated {
+  const owner = (object: string) =>
+    readable(disk).find(({ data, digests }) => object.endsWith(`/${data.file}`) || object.endsWith(`/${digests.file}`));
+  const findings = validated.findings.map((one) => {
+    const point = one.code === 'noted' ? undefined : owner(one.object);
+    return point === undefined ? one : { ...one, dependents: dependents(disk, point.id) };
+  });
+  return { ...validated, findings };
+}
+
+/** The newest point of each chain of a disk. */
+function leaves(disk: DiskFacts): Point[] {
+  const parents = new Set(readable(disk).map(({ parent }) => parent?.id));
+  const ends = readable(disk).filter(({ id }) => !parents.has(id));
+  return ends.length > 0 ? ends : readable(disk).slice(-1);
+}
+
+/** Validates every chain of a VM, every point in them, and the VM's sets. */
+export async function validateVm(call: Call<unknown>, facts: VmFacts, how: Thoroughness): Promise<Validated[]> {
+  const all: Validated[] = [];
+  for (const disk of facts.disks)
+    for (const { id } of leaves(disk)) {
+      const wanted = new Set(readable(disk).map((one) => one.id));
+      all.push(await validateChain(call, { facts, disk }, { ...how, id, wanted }));
+    }
+  const lost = unreadable([...facts.disks.flatMap(({ points }) => points), ...facts.pins]);
+  const findings = [...lost, ...facts.sets.flatMap((set) => setFindings(facts, set))];
+  const story = `${facts.sets.length} sets`;
+  return [...all, { name: vmAddress(facts), findings, links: 0, bytesRead: 0, story }];
+}
+
+/** Validates loose files as a chain: each on its own, never their order. */
+export async function validateLoose(
+  call: Call<unknown>,
+  wish: LooseWish,
+  { level, workers }: Thoroughness,
+): Promise<Validated> {
+  const { links, findings } = await openLoose(call.host, wish);
+  const name = wish.files.at(-1) ?? '';
+  const validated = { name, findings, links: wish.files.length, bytesRead: 0, story: layers(wish.files.length) };
+  if (!isClean(findings)) return validated;
+  validated.story = `${layers(links.length)}, ${await told(links)}`;
+  if (level === 'deep') findings.push(...(await deep(call, links, workers)).findings);
+  return validated;
+}
+
+/** The record of a validation. */
+export const validationRecord = ({ name, findings, links, bytesRead }: Validated, level: Level) => ({
+  apiVersion: 'platter.dev/v1' as const,
+  kind: 'Validation' as const,
+  metadata: { name },
+  level,
+  ok: isClean(findings),
+  exit: exitOf(findings),
+  layers: links,
+  links,
+  bytesRead,
+  findings,
+});
+
+/** A validation as people read it. */
+export function validationText({ name, findings, story }: Validated, named: boolean): string[] {
+  const verdict = isClean(findings) ? 'ok ' : 'bad';
+  return [`${verdict}  ${named ? `${name}  ` : ''}${story}`, ...findings.map(findingText)];
+}
