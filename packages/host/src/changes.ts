@@ -5,6 +5,9 @@ import type { Piece } from './pour.ts';
 /** A new file with these bytes, fsynced; fails when the name is taken. */
 export const create = (path: string, data: string | Uint8Array, mode: number) =>
   ({ op: 'write', path, data, mode, exclusive: true }) as const;
+/** A new file with these bytes that may be lost or torn in a power cut: for hints, nothing else. */
+export const jot = (path: string, data: string | Uint8Array, mode: number) =>
+  ({ op: 'write', path, data, mode, exclusive: true, volatile: true }) as const;
 /** A file with these bytes, fsynced; an existing one is truncated and keeps its mode. For names no reader looks at yet. */
 export const write = (path: string, data: string | Uint8Array, mode: number) =>
   ({ op: 'write', path, data, mode, exclusive: false }) as const;

@@ -117,7 +117,7 @@ export type Answer<Q extends Query> = Answers[Q['op']];
 export type Change = (
   | Program
   | LockRequest
-  | { op: 'write'; path: string; data: string | Uint8Array; mode: number; exclusive: boolean }
+  | { op: 'write'; path: string; data: string | Uint8Array; mode: number; exclusive: boolean; volatile?: boolean }
   | { op: 'copy'; from: string; to: string; reflink: boolean; timeout?: number; stall?: number }
   | { op: 'link'; from: string; to: string }
   | { op: 'rename'; from: string; to: string }

@@ -78,13 +78,13 @@ async function flushed(path: string, flags: number, work: (file: fs.FileHandle) 
 }
 
 /** The mode is set on the open file, past the umask, before a byte is in it. */
-async function write({ path, data, mode, exclusive }: Touch<'write'>): Promise<void> {
+async function write({ path, data, mode, exclusive, volatile }: Touch<'write'>): Promise<void> {
   const { O_WRONLY, O_CREAT, O_EXCL, O_TRUNC, O_NOFOLLOW } = constants;
   const file = await fs.open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | (exclusive ? O_EXCL : O_TRUNC), mode);
   try {
     if (exclusive) await file.chmod(mode);
     await file.writeFile(data);
-    await file.sync();
+    if (!volatile) await file.sync();
   } finally {
     await file.close();
   }

@@ -2,4 +2,15 @@
 import { main } from '@platter/command/main';
 import about from '../package.json' with { type: 'json' };
 
-await main(about, {});
+await main(about, {
+  init: ['Make a directory a pool', () => import('./commands/init.ts')],
+  create: ['Make an empty volume, a snapshot of another, or a volatile one', () => import('./commands/create.ts')],
+  import: ['Make a raw image the head of a volume', () => import('./commands/import.ts')],
+  start: ['Give volumes a file to write', () => import('./commands/start.ts')],
+  stop: ['Commit or discard what was written', () => import('./commands/stop.ts')],
+  revert: ['Make a former state the head again', () => import('./commands/revert.ts')],
+  list: ['List volumes or their revisions', () => import('./commands/list.ts')],
+  show: ['Show the pool, a volume or a revision', () => import('./commands/show.ts')],
+  diff: ['Print where one state of a volume differs from another', () => import('./commands/diff.ts')],
+  remove: ['Remove a volume or a revision', () => import('./commands/remove.ts')],
+});

@@ -1,0 +1,31 @@
+import { on } from '@platter/command/flag';
+import { verb } from '@platter/command/verb';
+import { revisionRecord, volumeRecord, volumesOf } from '../look.ts';
+import { openPool, poolFlag } from '../pool.ts';
+import { revisionText, volumeText } from '../shown.ts';
+
+export default verb({
+  about: 'List the volumes of a pool, or all their revisions. Waits for nobody.',
+  words: [],
+  flags: { revisions: on('list revisions'), ...poolFlag },
+  exits: [0, 1, 2, 3, 5, 6],
+  examples: [
+    ['reflink-pool list', 'one line for each volume'],
+    ['reflink-pool list --revisions', 'one line for each revision, oldest first'],
+    ['reflink-pool list -o json | backup-chain capture - --repo /backup', 'hands the heads on'],
+  ],
+  run: async (call) => {
+    const pool = await openPool(call);
+    for (const volume of await volumesOf(pool)) {
+      if (volume.sidecar === 'damaged')
+        call.warn(`${pool.volumeFile(volume.name)} cannot be read: labels and pins of ${volume.name} are not known`);
+      for (const revision of call.flags.revisions ? volume.revisions : []) {
+        const record = revisionRecord(volume, revision);
+        await call.emit(record, { text: revisionText(record), name: record.ref });
+      }
+      if (call.flags.revisions) continue;
+      const record = await volumeRecord(pool, volume);
+      await call.emit(record, { text: volumeText(record), name: volume.name });
+    }
+  },
+});

@@ -1,0 +1,36 @@
+import { every } from '@platter/command/every';
+import { several, text } from '@platter/command/flag';
+import { namesOf } from '@platter/command/records';
+import { verb } from '@platter/command/verb';
+import { lockFlags, openPool } from '../pool.ts';
+import { parseReference } from '../reference.ts';
+import { remove } from '../remove.ts';
+import { removalText } from '../shown.ts';
+import { referenceIn } from '../words.ts';
+
+export default verb({
+  about: 'Remove volumes with all their revisions, or single revisions.',
+  words: [{ name: 'VOL[@REF]', many: true }],
+  flags: {
+    confirm: several({ ...text, value: 'VOL[@REF]', help: 'what may be removed, said again' }),
+    ...lockFlags,
+  },
+  mutates: true,
+  exits: [0, 1, 2, 3, 4, 5, 6, 7],
+  examples: [
+    ['reflink-pool remove dev/old --confirm=dev/old', 'the volume and all its revisions'],
+    ['reflink-pool remove dev/root@3 --confirm=dev/root@3', 'one revision'],
+    ['reflink-pool remove dev/old -n', 'prints what would go'],
+  ],
+  run: async (call) => {
+    const words = await namesOf(call, referenceIn);
+    const targets = words.map((ref) => ({ ref, reference: parseReference(ref), whole: !ref.includes('@') }));
+    const pool = await openPool(call);
+    await every(call, { names: words, alike: true }, async (word) => {
+      const target = targets.find(({ ref }) => ref === word);
+      if (target === undefined) return;
+      const record = await remove(pool, target, call.flags.confirm.includes(word));
+      await call.emit(record, { text: removalText(record), name: word });
+    });
+  },
+});

@@ -1,0 +1,70 @@
+import { remove } from '@platter/host/changes';
+import { because } from '@platter/host/door';
+import { errno, Failure } from '@platter/host/failure';
+import { lookAt, pathOf, type Volume } from './family.ts';
+import type { Pool } from './pool.ts';
+
+/**
+ * Holds the volume's lock while `work` runs, first finishing what a crash left: a removal goes on, temporaries and an
+ * import without a session go. `work` gets the volume as it is after that.
+ */
+export async function locked<T>(pool: Pool, name: string, work: (volume: Volume) => Promise<T>): Promise<T> {
+  const lock = await take(pool, name);
+  try {
+    return await work(await finished(pool, await lookAt(pool, name)));
+  } finally {
+    lock.release();
+  }
+}
+
+async function take({ call, host, lockFile }: Pool, name: string) {
+  const { wait } = call.flags as { wait: number };
+  const path = lockFile(name);
+  try {
+    return await host.change({ op: 'lock', path, holder: call.holder, wait });
+  } catch (error) {
+    if (errno(error) === 'EROFS')
+      throw new Failure('refused', `will not change ${name}: the pool is mounted read-only`);
+    if (!(error instanceof Failure) || error.kind !== 'busy') throw error;
+    throw new Failure('busy', `${name} is locked by another verb`, { details: error.details, hint: '--wait 10s' });
+  }
+}
+
+/** The volume without what a crash left. Failure corrupt when its sidecar cannot be read: nothing is built on that. */
+async function finished(pool: Pool, volume: Volume): Promise<Volume> {
+  refuseStrange(volume);
+  if (volume.sidecar === 'damaged')
+    throw new Failure('corrupt', `${pool.volumeFile(volume.name)} is not a volume's sidecar`, {
+      hint: `mv it aside: labels and pins of ${volume.name} are lost, data is not`,
+    });
+  if (volume.file.removing) {
+    await (await import('./removal.ts')).removeFamily(pool, volume);
+    return pool.host.dry ? empty(volume) : lookAt(pool, volume.name);
+  }
+  for (const path of volume.temps) await pool.host.change(because(remove(path), 'left by a crash'));
+  const stray = volume.importing !== null && volume.file.import === null ? volume.importing : null;
+  if (stray !== null) await pool.host.change(because(remove(stray.path), 'an import that was never announced'));
+  return { ...volume, temps: [], importing: stray === null ? volume.importing : null };
+}
+
+function refuseStrange(volume: Volume): void {
+  const { name, strange } = volume;
+  const path = strange.find((one) => one === pathOf(volume, 'head') || one === pathOf(volume, 'work'));
+  if (path === undefined) return;
+  throw new Failure('refused', `will not touch ${name}: ${path} is not a regular file`, {
+    hint: 'move it out of the pool',
+  });
+}
+
+/** What a finished removal leaves, for a dry run that cannot look. */
+const empty = (volume: Volume): Volume => ({
+  ...volume,
+  head: null,
+  work: null,
+  prepared: null,
+  importing: null,
+  revisions: [],
+  temps: [],
+  session: null,
+  sidecar: 'absent',
+});

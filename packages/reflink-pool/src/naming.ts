@@ -1,0 +1,32 @@
+import type { Image, Revision, Volume } from './family.ts';
+
+/** Whether two names are of one image: nothing but device and inode says so. */
+export const sameImage = (a: Pick<Image, 'dev' | 'ino'>, b: Pick<Image, 'dev' | 'ino'>): boolean =>
+  a.dev === b.dev && a.ino === b.ino;
+
+/** A revision that names the head's image. */
+export const isTwin = ({ head }: Pick<Volume, 'head'>, revision: Revision): boolean =>
+  head !== null && sameImage(head, revision);
+
+/** A revision that was never the head: a live snapshot, or a working copy put aside. */
+export const sideOf = (revision: Revision): boolean => revision.facts?.side === true;
+
+/** `VOL@latest`: the newest that is neither a name of the head nor one that was never the head; else the newest not its name. */
+export function latest(volume: Pick<Volume, 'head' | 'revisions'>): Revision | undefined {
+  const others = volume.revisions.filter((revision) => !isTwin(volume, revision));
+  return others.findLast((revision) => !sideOf(revision)) ?? others.at(-1);
+}
+
+/** The number under which the head is saved (N3): some twin above which there are only side revisions; null when it is not. */
+export function savedNumber(volume: Pick<Volume, 'head' | 'revisions'>): number | null {
+  for (const revision of volume.revisions.toReversed()) {
+    if (isTwin(volume, revision)) return revision.number;
+    if (!sideOf(revision)) return null;
+  }
+  return null;
+}
+
+/** The next number (N4): above all that were ever given, as far as anything on the disk knows. */
+export function nextNumber({ file, revisions, intended }: Pick<Volume, 'file' | 'revisions' | 'intended'>): number {
+  return 1 + Math.max(file.counter, revisions.at(-1)?.number ?? 0, ...intended);
+}

@@ -1,0 +1,34 @@
+import type { Host } from '@platter/host/door';
+import type { Held } from '@platter/host/hold';
+import { hold } from '@platter/host/looks';
+import { extentsOf } from '@platter/host/tools/filefrag';
+import { xfsFacts } from '@platter/host/tools/xfs-io';
+import type { Image } from './family.ts';
+import type { Pool } from './pool.ts';
+
+/** statfs(2) magic of XFS. */
+const xfs = 0x58465342;
+
+/** The number of an image's mappings: on XFS at once, elsewhere counted, at most up to `atMost`. */
+export async function mappingsOf({ host, space }: Pool, { path }: Image, atMost?: number): Promise<number> {
+  const held = await host.query(hold(path));
+  try {
+    return space.type === xfs ? (await xfsFacts(host, held)).mappings : await counted(host, held, atMost);
+  } finally {
+    held.close();
+  }
+}
+
+async function counted(host: Host, held: Held, atMost?: number): Promise<number> {
+  const limits = atMost === undefined ? {} : { atMost };
+  return (await extentsOf(host, held, limits)).count;
+}
+
+/** How long a clone will take, in ms: linear in the mappings; microseconds of this pool, or of the filesystem's kind. */
+export function predictedMs({ settings, space }: Pick<Pool, 'settings' | 'space'>, mappings: number): number {
+  const { baseUs, usPerMapping } = settings.calibration ?? { baseUs: 0, usPerMapping: space.type === xfs ? 40 : 15 };
+  return Math.round(baseUs + usPerMapping * mappings) / 1000;
+}
+
+/** The limit of a clone in ms: ten times the prediction, at least a minute. */
+export const limitMs = (predicted: number): number => Math.max(60_000, 10 * predicted);

@@ -1,0 +1,71 @@
+import { remove, sync } from '@platter/host/changes';
+import { because } from '@platter/host/door';
+import { list, stat, text } from '@platter/host/looks';
+import type { Revision, Volume } from './family.ts';
+import { isTwin, sideOf } from './naming.ts';
+import { type Policy, parsePolicy } from './policy.ts';
+import { hidden, type Pool } from './pool.ts';
+import { type Item, plan, type Verdict } from './retention.ts';
+import { readExport } from './sidecar.ts';
+import { put } from './steps.ts';
+
+/** The policy of a volume: its own, else the pool's. */
+export const policyOf = ({ settings }: Pool, { file }: Volume): Policy => parsePolicy(file.policy ?? settings.policy);
+
+/** The numbers of a volume that open exports keep. */
+async function exportedNumbers(pool: Pool, { name }: Volume): Promise<Set<number>> {
+  const dir = hidden(pool, 'exports');
+  const names = ((await pool.host.query(list(dir))) ?? []).map((entry) => entry.name);
+  const open = names.filter((one) => one.endsWith('.json') && names.includes(one.replace(/json$/, 'img')));
+  const read = await Promise.all(open.map((one) => pool.host.query(text(`${dir}/${one}`))));
+  const exports = read.map((content) => (content === null ? null : readExport(content)));
+  return new Set(exports.flatMap((one) => (one?.volume === name && one.number !== null ? [one.number] : [])));
+}
+
+async function isPublished(pool: Pool, set: string): Promise<boolean> {
+  return (await pool.host.query(stat(hidden(pool, `sets/${set}.json`)))) !== null;
+}
+
+/** The revisions of a volume as retention sees them. */
+export async function itemsOf(pool: Pool, volume: Volume): Promise<Item[]> {
+  if (volume.revisions.length === 0) return [];
+  const exported = await exportedNumbers(pool, volume);
+  return Promise.all(
+    volume.revisions.map(async (revision) => {
+      const { facts, number, dev, ino, time } = revision;
+      const set = facts?.set && (await isPublished(pool, facts.set)) ? facts.set : null;
+      const expiresAt = facts?.expiresAt ? Date.parse(facts.expiresAt) : null;
+      const named = { twin: isTwin(volume, revision), side: sideOf(revision), label: facts?.label ?? null };
+      const kept = { pins: facts?.pins ?? [], expiresAt, set, exported: exported.has(number) };
+      return { number, image: `${dev}:${ino}`, time: Date.parse(time), ...named, ...kept };
+    }),
+  );
+}
+
+/** Removes what the policy lets go, `free=` aside; the numbers that went, ascending. */
+export async function prune(pool: Pool, volume: Volume): Promise<number[]> {
+  const verdicts = plan(await itemsOf(pool, volume), policyOf(pool, volume), pool.call.now());
+  const going = verdicts.filter(({ keep }) => !keep);
+  if (going.length === 0) return [];
+  await guardNumbers(pool, volume, going);
+  for (const { item, reason } of going)
+    for (const { path } of named(volume, item.number)) await pool.host.change(because(remove(path), reason));
+  await pool.host.change(sync(volume.dir));
+  return going.map(({ item }) => item.number);
+}
+
+const named = ({ revisions }: Volume, number: number): Revision[] =>
+  revisions.filter((revision) => revision.number === number);
+
+/** Before the highest number goes it is noted, so that it is never given again (N4). */
+async function guardNumbers(pool: Pool, volume: Volume, going: readonly Verdict[]): Promise<void> {
+  const top = volume.revisions.at(-1)?.number ?? 0;
+  if (!going.some(({ item }) => item.number === top)) return;
+  await noteNumber(pool, volume, top);
+}
+
+/** PUTs the counter unless it already says so. */
+export async function noteNumber(pool: Pool, volume: Volume, number: number): Promise<void> {
+  if (volume.file.counter >= number) return;
+  await put(pool, volume, { counter: number, why: `number ${number} is never given again` });
+}

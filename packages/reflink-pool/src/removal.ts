@@ -1,0 +1,37 @@
+import { remove, removeDir, sync } from '@platter/host/changes';
+import { because } from '@platter/host/door';
+import { list } from '@platter/host/looks';
+import type { Volume } from './family.ts';
+import { hidden, type Pool } from './pool.ts';
+
+/** All files of a volume in the order they go: nothing half removed looks like a volume that lost its newest state. */
+export function filesInOrder({ temps, importing, prepared, work, revisions, head }: Volume): string[] {
+  const images = [importing, prepared, work, ...revisions, head].flatMap((image) =>
+    image === null ? [] : [image.path],
+  );
+  return [...temps, ...images];
+}
+
+/** Removes what belongs to a volume whose tombstone is written; the sidecar goes last. */
+export async function removeFamily(pool: Pool, volume: Volume): Promise<void> {
+  for (const path of filesInOrder(volume))
+    await pool.host.change(because(remove(path), `${volume.name} is being removed`));
+  await removeSegments(pool, volume);
+  await pool.host.change(remove(pool.sessionFile(volume.name)));
+  await pool.host.change(remove(pool.volumeFile(volume.name)));
+  await pool.host.change(sync(hidden(pool, 'volumes')));
+}
+
+/** The directories of the name that are empty now; the last one that stays is flushed. */
+async function removeSegments(pool: Pool, volume: Volume): Promise<void> {
+  const gone = new Set(filesInOrder(volume).map((path) => path.slice(path.lastIndexOf('/') + 1)));
+  let dir = volume.dir;
+  while (dir !== pool.path) {
+    const left = ((await pool.host.query(list(dir))) ?? []).filter(({ name }) => !gone.has(name));
+    if (left.length > 0) break;
+    await pool.host.change(because(removeDir(dir), 'it is empty'));
+    gone.add(dir.slice(dir.lastIndexOf('/') + 1));
+    dir = dir.slice(0, dir.lastIndexOf('/'));
+  }
+  await pool.host.change(sync(dir));
+}

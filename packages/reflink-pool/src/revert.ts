@@ -1,0 +1,82 @@
+import { link } from '@platter/host/changes';
+import { because } from '@platter/host/door';
+import { errno, Failure } from '@platter/host/failure';
+import { about } from './about.ts';
+import { pathOf, type Revision, type Volume } from './family.ts';
+import { locked } from './lock.ts';
+import { around, mustExist } from './machine.ts';
+import { isTwin } from './naming.ts';
+import type { Pool } from './pool.ts';
+import type { RevertRecord } from './records.ts';
+import { type Reference, revisionOf } from './reference.ts';
+import { built, clone, replaceHead, saveHead } from './steps.ts';
+import { stopped } from './stop.ts';
+import { heldBy } from './stopping.ts';
+import { stopwatch } from './stopwatch.ts';
+
+/** What may happen to a working copy that is still there. */
+export interface RevertWish {
+  discard: boolean;
+  confirmed: boolean;
+}
+
+/** Makes a former state the head again; consumes nothing. */
+export function revert(pool: Pool, { volume: name, target }: Reference, wish: RevertWish): Promise<RevertRecord> {
+  return locked(pool, name, async (found) => {
+    const volume = await mustExist(pool, found);
+    refuseOther(volume);
+    const revision = revisionOf(volume, target);
+    const rested = await withoutWork(pool, volume, wish);
+    return reverted(pool, rested, revision);
+  });
+}
+
+function refuseOther({ name, file, importing }: Volume): void {
+  if (file.volumeKind !== 'saved')
+    throw new Failure('refused', `will not revert ${name}: a ${file.volumeKind} volume has no former states`);
+  if (file.import === null || importing === null) return;
+  throw new Failure('busy', `will not revert ${name}: an import into it is open`, {
+    details: { token: file.import.token },
+  });
+}
+
+/** A working copy must never outlive its base: it is in use, in the way, or thrown away as was said. */
+async function withoutWork(pool: Pool, volume: Volume, { discard, confirmed }: RevertWish): Promise<Volume> {
+  const { name, work } = volume;
+  if (work === null) return volume;
+  const machine = await around(pool, volume, true);
+  if (machine.holders.length > 0) throw heldBy(name, 'revert', machine.holders);
+  if (!discard || !confirmed)
+    throw new Failure('refused', `will not revert ${name}: it is started, and what was written would be lost`, {
+      hint: `reflink-pool stop ${name}, or --discard --confirm=${name}`,
+    });
+  return (await stopped(pool, { volume, machine }, { discard, confirmed, always: false })).after;
+}
+
+async function reverted(pool: Pool, volume: Volume, revision: Revision | null): Promise<RevertRecord> {
+  const { name, head } = volume;
+  const ms = stopwatch();
+  const to = revision?.number ?? null;
+  if (revision === null ? head !== null : isTwin(volume, revision))
+    return { ...about('Revert', name), to, savedAs: null, outcome: 'already', ms: 0 };
+  if (revision === null)
+    throw new Failure('refused', `${name} has no head`, { hint: `reflink-pool revert ${name}@latest` });
+  const savedAs = await saveHead(pool, volume);
+  await headFrom(pool, volume, revision);
+  return { ...about('Revert', name), to, savedAs, outcome: 'reverted', ms: ms() };
+}
+
+/** The revision's image gets a further name, and that name becomes the head's. */
+async function headFrom(pool: Pool, volume: Volume, revision: Revision): Promise<void> {
+  const path = pathOf(volume, 'head');
+  const why = `${volume.name}@${revision.number} is the head again`;
+  await built(pool, path, async (temp) => {
+    try {
+      await pool.host.change(because(link(revision.path, temp), why));
+    } catch (error) {
+      if (errno(error) !== 'EMLINK') throw error;
+      await clone(pool, { from: revision, to: temp, mode: 0o400, why: 'no more links are possible' });
+    }
+    await replaceHead(pool, volume, { path: temp, image: null, why });
+  });
+}

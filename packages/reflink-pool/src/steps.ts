@@ -1,0 +1,133 @@
+import { dirname } from 'node:path';
+import { chmod, copy, create, jot, link, reflink, remove, rename, sync } from '@platter/host/changes';
+import { because, type Stat } from '@platter/host/door';
+import { errno, Failure } from '@platter/host/failure';
+import { lstat } from '@platter/host/looks';
+import { formatInstant } from '@platter/units/instant';
+import { type Image, pathOf, type Volume } from './family.ts';
+import { revisionFile } from './name.ts';
+import { nextNumber, sameImage, savedNumber } from './naming.ts';
+import { hidden, type Pool } from './pool.ts';
+import type { VolumeFile } from './sidecar.ts';
+
+/** Builds something under a temporary name beside its path; when the work fails the temporary goes. */
+export async function built<T>(pool: Pool, path: string, work: (temp: string) => Promise<T>): Promise<T> {
+  const temp = pool.temp(path);
+  try {
+    return await work(temp);
+  } catch (error) {
+    await pool.host.change(because(remove(temp), 'it is not whole'));
+    throw error;
+  }
+}
+
+type Fields = Partial<Omit<VolumeFile, 'why'>> & { why: string };
+
+/** PUT: the volume's sidecar is replaced as a whole and durable; what is noted about names that are gone is dropped. */
+export async function put(pool: Pool, volume: Volume, { why, ...changes }: Fields): Promise<void> {
+  const path = pool.volumeFile(volume.name);
+  const uuid = volume.file.uuid || pool.call.uuid();
+  const file = { apiVersion: 'platter.dev/v1', ...volume.file, uuid, ...living(volume), ...changes };
+  await built(pool, path, async (temp) => {
+    await pool.host.change(because(create(temp, `${JSON.stringify(file)}\n`, 0o600), why));
+    await pool.host.change(rename(temp, path));
+  });
+  await pool.host.change(sync(hidden(pool, 'volumes')));
+}
+
+/** What is noted about names and images that are there. */
+function living({ file, revisions, head, work }: Volume): Pick<VolumeFile, 'revisions' | 'images'> {
+  const noted = revisions.flatMap(({ number, facts }) => (facts === null ? [] : [[String(number), facts] as const]));
+  const inodes = new Set([head, work, ...revisions].map((image) => String(image?.ino)));
+  return { revisions: Object.fromEntries(noted), images: file.images.filter(({ ino }) => inodes.has(ino)) };
+}
+
+/** NOTE: which inode the working copy is, of this boot. Not flushed: its loss only means "cannot tell". */
+export async function note(pool: Pool, volume: Volume, session: { ino: bigint; bootId: string; unclean: boolean }) {
+  const path = pool.sessionFile(volume.name);
+  const startedAt = formatInstant(pool.call.now());
+  const content = JSON.stringify({ ...session, ino: String(session.ino), startedAt });
+  await built(pool, path, async (temp) => {
+    await pool.host.change(because(jot(temp, `${content}\n`, 0o600), 'says which inode the working copy is'));
+    await pool.host.change(rename(temp, path));
+  });
+}
+
+export interface Clone {
+  from: Image;
+  to: string;
+  mode: number;
+  /** Milliseconds after which the clone is given up. */
+  timeout?: number;
+  why: string;
+  /** Called with the new image's inode before it gets its name. */
+  named?: (ino: bigint) => Promise<void>;
+}
+
+/** CLONE: a copy with an inode of its own that shares all extents (or, in a pool that cannot, a sparse copy), put in place whole. */
+export async function clone(pool: Pool, { from, to, mode, timeout, why, named }: Clone): Promise<void> {
+  const { host, settings } = pool;
+  const copied = settings.backend === 'reflink' ? reflink : copy;
+  const limits = settings.backend === 'reflink' ? { timeout: timeout ?? 60_000 } : { stall: 60_000 };
+  await built(pool, to, async (temp) => {
+    await host.change(because(copied(from.path, temp, limits), why));
+    const made = await complete(pool, temp, from);
+    await host.change(chmod(temp, mode));
+    await named?.(made?.ino ?? 0n);
+    await host.change(sync(temp));
+    await host.change(rename(temp, to));
+  });
+  await host.change(sync(dirname(to)));
+}
+
+/** The facts of a fresh copy, which must be as long as its source; null in a dry run. */
+async function complete({ host }: Pool, temp: string, from: Image): Promise<Stat | null> {
+  if (host.dry) return null;
+  const made = await host.query(lstat(temp));
+  if (made?.size === from.size) return made;
+  throw new Failure(
+    'failed',
+    `the copy of ${from.path} came out with ${made?.size ?? 0} bytes instead of ${from.size}`,
+  );
+}
+
+/** SAVE-HEAD: the head gets a number unless it has one already. The number it is saved under; null without a head. */
+export async function saveHead(pool: Pool, volume: Volume): Promise<number | null> {
+  const { head, dir, base } = volume;
+  const saved = savedNumber(volume);
+  if (head === null || saved !== null) return saved;
+  const number = nextNumber(volume);
+  const path = `${dir}/${revisionFile(base, number, head.mtimeNs)}`;
+  await further(pool, { from: head, to: path, mode: 0o400, why: `the present head stays as revision ${number}` });
+  return number;
+}
+
+/** A further name of an image, durable; where no more names are possible (or none across subvolumes) a clone. */
+export async function further(pool: Pool, { from, to, mode, why }: Clone): Promise<'link' | 'reflink' | 'copy'> {
+  try {
+    await pool.host.change(because(link(from.path, to), why));
+  } catch (error) {
+    if (!['EMLINK', 'EXDEV'].includes(errno(error) ?? '')) throw error;
+    await clone(pool, { from, to, mode, why });
+    return pool.settings.backend;
+  }
+  await pool.host.change(sync(dirname(to)));
+  return 'link';
+}
+
+/** A file to become the head; `image` is null where it is sure to be another inode. */
+export interface Replacement {
+  path: string;
+  image: Image | null;
+  why: string;
+}
+
+/** REPLACE-HEAD: an image that has one name becomes the head; a copy made ahead of the old one goes first. */
+export async function replaceHead(pool: Pool, volume: Volume, { path, image, why }: Replacement): Promise<void> {
+  const { head, prepared } = volume;
+  if (head !== null && image !== null && sameImage(head, image))
+    throw new Failure('refused', `${path} is already the head of ${volume.name}`);
+  if (prepared !== null) await pool.host.change(because(remove(prepared.path), 'it was made of the old head'));
+  await pool.host.change(because(rename(path, pathOf(volume, 'head')), why));
+  await pool.host.change(sync(volume.dir));
+}

@@ -1,0 +1,176 @@
+import { chmod, remove, rename, sync } from '@platter/host/changes';
+import { because } from '@platter/host/door';
+import { about } from './about.ts';
+import { type Image, pathOf, type Revision, type Volume } from './family.ts';
+import { locked } from './lock.ts';
+import { around, type Machine, mustExist } from './machine.ts';
+import { revisionFile } from './name.ts';
+import { nextNumber, savedNumber } from './naming.ts';
+import { historyOff } from './policy.ts';
+import type { Pool } from './pool.ts';
+import { policyOf, prune } from './prune.ts';
+import type { CommitRecord } from './records.ts';
+import { put, replaceHead, saveHead } from './steps.ts';
+import { decideStop, isUnclean, type Stop, type StopWish } from './stopping.ts';
+import { stopwatch } from './stopwatch.ts';
+
+/** How a stop ended: its record, and the volume as it is now (which a dry run cannot look at). */
+export interface Ended {
+  record: CommitRecord;
+  after: Volume;
+}
+
+interface Scene {
+  volume: Volume;
+  machine: Machine;
+}
+
+/** Stops one volume under its lock; `told` runs before the lock goes. */
+export function stop(
+  pool: Pool,
+  name: string,
+  { told, ...wish }: StopWish & { told: (ended: Ended) => Promise<void> },
+) {
+  return locked(pool, name, async (found) => {
+    const volume = await mustExist(pool, found);
+    await told(await stopped(pool, { volume, machine: await around(pool, volume, true) }, wish));
+  });
+}
+
+/** Stops a volume that is locked. */
+export async function stopped(pool: Pool, scene: Scene, wish: StopWish): Promise<Ended> {
+  const decision = decideStop(scene.volume, scene.machine, wish);
+  const ms = stopwatch();
+  const { told, after } = await perform(pool, scene, { decision, label: wish.label });
+  const spent = ms();
+  const pruned = await pruneAfter(pool, scene, { decision, after });
+  const head = after.head?.path ?? null;
+  const unclean = isUnclean(scene.volume, scene.machine);
+  const facts = { savedAs: null, prepared: after.prepared !== null, ...told };
+  return { record: { ...about('Commit', after.name), ...facts, head, pruned, unclean, ms: spent }, after };
+}
+
+type Told = Pick<CommitRecord, 'outcome'> & Partial<Pick<CommitRecord, 'savedAs'>>;
+type Result = { told: Told; after: Volume };
+
+async function perform(
+  pool: Pool,
+  { volume, machine }: Scene,
+  { decision, label }: { decision: Stop; label?: string | undefined },
+): Promise<Result> {
+  switch (decision) {
+    case 'already':
+      return { told: { outcome: 'already' }, after: volume };
+    case 'unname':
+      return drop(pool, volume, 'removed');
+    case 'throw away':
+      return throwAway(pool, volume);
+    case 'discard':
+      return drop(pool, volume, 'discarded');
+    case 'put aside':
+      return putAside(pool, volume, label ?? '');
+    case 'rest':
+      return rest(pool, volume);
+    case 'commit':
+      return commit(pool, volume, isUnclean(volume, machine));
+  }
+}
+
+/** The working copy goes, and with a snapshot its own name of the head. */
+async function drop(pool: Pool, volume: Volume, outcome: 'removed' | 'discarded'): Promise<Result> {
+  const { work, head, file } = volume;
+  const going = [work, file.volumeKind === 'snapshot' ? head : null].filter((image) => image !== null);
+  for (const { path } of going) await pool.host.change(because(remove(path), `${volume.name} is ${outcome}`));
+  await pool.host.change(sync(volume.dir));
+  const left = file.volumeKind === 'snapshot' ? null : head;
+  return { told: { outcome }, after: { ...volume, work: null, head: left, session: null } };
+}
+
+async function throwAway(pool: Pool, volume: Volume): Promise<Result> {
+  const size = volume.work?.size ?? 0;
+  if (volume.file.volumeKind === 'volatile' && volume.file.size !== size)
+    await put(pool, volume, { size, why: 'the size it was grown to' });
+  return drop(pool, volume, 'removed');
+}
+
+/** Nothing was written: the working copy is a copy of the head made ahead of the next start. */
+async function rest(pool: Pool, volume: Volume): Promise<Result> {
+  const [work, to] = [volume.work as Image, pathOf(volume, 'prepared')];
+  const why = 'nothing was written to it';
+  const free = volume.prepared === null && !volume.strange.includes(to);
+  await pool.host.change(because(free ? rename(work.path, to) : remove(work.path), why));
+  await pool.host.change(sync(volume.dir));
+  const prepared = free ? { ...work, path: to } : volume.prepared;
+  return { told: { outcome: 'unchanged' }, after: { ...volume, work: null, session: null, prepared } };
+}
+
+/** What a working copy needs before it may get a name that nobody writes through. */
+async function seal(pool: Pool, { work }: Volume): Promise<Image> {
+  const { path } = work as Image;
+  await pool.host.change(because(chmod(path, 0o400), 'committed images are written by nobody'));
+  await pool.host.change(sync(path));
+  return { ...(work as Image), mode: 0o400 };
+}
+
+/** The working copy becomes a labelled revision that was never the head. */
+async function putAside(pool: Pool, volume: Volume, label: string): Promise<Result> {
+  const work = await seal(pool, volume);
+  const saved = await saveHead(pool, volume);
+  const kept = withTwin(volume, saved);
+  const number = nextNumber(kept);
+  const { size, mtimeNs } = work;
+  const facts = { size, mtimeNs: String(mtimeNs), side: true, label, pins: [], expiresAt: null, set: null };
+  const noted = Object.fromEntries(volume.revisions.flatMap((one) => (one.facts ? [[one.number, one.facts]] : [])));
+  await put(pool, volume, { revisions: { ...noted, [number]: facts }, why: `what ${volume.name}@${number} is` });
+  const path = `${volume.dir}/${revisionFile(volume.base, number, mtimeNs)}`;
+  await pool.host.change(because(rename(work.path, path), 'put aside, not thrown away'));
+  await pool.host.change(sync(volume.dir));
+  const time = path.slice(path.lastIndexOf('@') + 1);
+  const revisions = [...kept.revisions, { ...work, path, number, time, facts }];
+  return { told: { outcome: 'saved', savedAs: number }, after: { ...volume, work: null, session: null, revisions } };
+}
+
+/** The volume with the name that SAVE-HEAD gave its head. */
+function withTwin(volume: Volume, number: number | null): Volume {
+  const { head, dir, base, revisions } = volume;
+  if (head === null || number === null || savedNumber(volume) !== null) return volume;
+  const path = `${dir}/${revisionFile(base, number, head.mtimeNs)}`;
+  const twin: Revision = { ...head, path, number, time: path.slice(path.lastIndexOf('@') + 1), facts: null };
+  return { ...volume, revisions: [...revisions, twin] };
+}
+
+async function commit(pool: Pool, volume: Volume, unclean: boolean): Promise<Result> {
+  const work = await seal(pool, volume);
+  if (unclean) await noteUnclean(pool, volume, work);
+  const keep = unclean || !historyOff(policyOf(pool, volume));
+  const savedAs = keep ? await saveHead(pool, volume) : null;
+  const why = `what was written to ${volume.name} is its head now`;
+  await replaceHead(pool, volume, { path: work.path, image: work, why });
+  const head = { ...work, path: pathOf(volume, 'head') };
+  const after = { ...withTwin(volume, savedAs), head, work: null, prepared: null, session: null };
+  return { told: { outcome: 'committed', savedAs }, after };
+}
+
+async function noteUnclean(pool: Pool, volume: Volume, { ino, size, mtimeNs }: Image): Promise<void> {
+  const image = { ino: String(ino), size, mtimeNs: String(mtimeNs), sha256: null, consistency: 'unclean' as const };
+  const images = [...volume.file.images.filter((one) => one.ino !== image.ino), image];
+  await put(pool, volume, { images, why: 'its last writes may be missing' });
+}
+
+/** Retention after a commit, and where there was nothing to stop; that it failed does not undo the stop. */
+async function pruneAfter(
+  pool: Pool,
+  { volume, machine }: Scene,
+  { decision, after }: { decision: Stop; after: Volume },
+) {
+  const due = (decision === 'commit' && !isUnclean(volume, machine)) || decision === 'already';
+  if (!due || volume.file.volumeKind !== 'saved') return [];
+  try {
+    return await prune(pool, after);
+  } catch (error) {
+    const { Interrupted } = await import('@platter/host/failure');
+    if (error instanceof Interrupted) throw error;
+    pool.call.warn(`${after.name} could not be pruned: ${(error as Error).message}`);
+    return [];
+  }
+}
