@@ -2,4 +2,9 @@
 import { main } from '@platter/command/main';
 import about from '../package.json' with { type: 'json' };
 
-await main(about, {});
+await main(about, {
+  apply: ['Make a volume group of files, or bring it closer to what is wanted', () => import('./commands/apply.ts')],
+  list: ['List the groups, or every loop device of the host', () => import('./commands/list.ts')],
+  attach: ['Serve groups, as after a reboot', () => import('./commands/attach.ts')],
+  detach: ['Take groups down', () => import('./commands/detach.ts')],
+});

@@ -1,0 +1,165 @@
+import { dirname } from 'node:path';
+import { mkdir, removeDir, sync } from '@platter/host/changes';
+import { errno, Failure, Interrupted } from '@platter/host/failure';
+import { Undo } from '@platter/host/undo';
+import { createVg, extendVg } from './commit.ts';
+import { checkRoom } from './create.ts';
+import { draft, sharedOf } from './draft.ts';
+import type { Served } from './group.ts';
+import { privateDirectory } from './images.ts';
+import { perform, type Work } from './perform.ts';
+import { type FilePlan, planFile } from './plan.ts';
+import { scopeOf } from './serve.ts';
+import type { Session } from './session.ts';
+import { defaultExtent, type GroupSpec } from './spec.ts';
+import { make } from './steps.ts';
+import type { Target } from './targets.ts';
+
+export interface Making {
+  served: Served;
+  targets: readonly Target[];
+}
+
+/** A wanted file with its plan. */
+interface Job {
+  target: Target;
+  work: Work;
+  plan: FilePlan;
+}
+
+/** Every file's work, how many of them had anything to do, and what failed. */
+export interface Made {
+  works: Work[];
+  asked: number;
+  failures: Failure[];
+}
+
+/** Makes and grows files up to the one LVM command that takes all new ones into the VG. */
+export async function makeFiles(session: Session, spec: GroupSpec, making: Making): Promise<Made> {
+  const jobs = jobsOf(session, spec, making);
+  const busy = jobs.filter(({ plan }) => plan.steps.length > 0 || plan.joins);
+  const made = { works: jobs.map(({ work }) => work), asked: busy.length };
+  if (making.served.vg !== null) return { ...made, failures: await eachAlone(session, busy) };
+  await strictly(session, spec, busy);
+  return { ...made, failures: [] };
+}
+
+function jobsOf(session: Session, spec: GroupSpec, { served, targets }: Making): Job[] {
+  const shared = sharedOf(session, spec, targets.find(({ image }) => image !== null)?.image?.sidecar);
+  const works: Work[] = [];
+  const together = served.vg === null ? new Undo() : null;
+  const peers = () => [...new Set([...served.devices.values(), ...works.flatMap(({ device }) => device ?? [])])];
+  return targets.map((target) => {
+    const { image, path, dev, filesystem } = target;
+    const sidecar = image?.sidecar ?? draft(session, spec, { target, shared });
+    const device = served.devices.get(path) ?? null;
+    const undo = together ?? new Undo();
+    const work: Work = { path, dev, filesystem, sidecar, device, peers, reserve: spec.reserve, undo };
+    works.push(work);
+    const pv = served.facts.pvs.find(({ name }) => name === device) ?? null;
+    const wanted = { spec: target.spec, image, stray: target.stray, pv, directIO: sidecar.directIO };
+    return { target, work, plan: planFile(wanted, served.vg) };
+  });
+}
+
+/** A new group is whole or not at all: the first failure takes everything back. */
+async function strictly(session: Session, spec: GroupSpec, jobs: readonly Job[]): Promise<void> {
+  const undo = jobs[0]?.work.undo ?? new Undo();
+  await undo.guard(async () => {
+    await checkTogether(session, jobs);
+    await makeDirectories(session, jobs, undo);
+    for (const { work, plan } of jobs) await perform(session, work, plan);
+    const commit = commitOf(jobs.map(({ work }) => work));
+    await createVg(session, commit, spec.extentSize ?? defaultExtent);
+    undo.keep();
+  });
+}
+
+function commitOf(works: readonly Work[]) {
+  const devices = works.map(({ device }) => device as string);
+  const [first] = works as [Work];
+  return { scope: scopeOf(works, first.peers()), devices, sidecar: first.sidecar };
+}
+
+/** In a group that is there each file stands alone: what fails is taken back, the others join. */
+async function eachAlone(session: Session, jobs: readonly Job[]): Promise<Failure[]> {
+  const failures: Failure[] = [];
+  const joining: Job[] = [];
+  for (const job of jobs) {
+    const failure = await caught(() => alone(session, job));
+    if (failure !== null) failures.push(failure);
+    else if (job.plan.joins) joining.push(job);
+  }
+  if (joining.length === 0) return failures;
+  const failure = await caught(() =>
+    together(joining, () => extendVg(session, commitOf(joining.map(({ work }) => work)))),
+  );
+  return failure === null ? failures : [...failures, failure];
+}
+
+async function alone(session: Session, job: Job): Promise<void> {
+  const { work, plan } = job;
+  await work.undo.guard(async () => {
+    await checkTogether(session, [job]);
+    await makeDirectories(session, [job], work.undo);
+    await perform(session, work, plan);
+  });
+}
+
+/** Does what several files need at once; when it fails each of them is taken back. */
+async function together(jobs: readonly Job[], work: () => Promise<void>): Promise<void> {
+  const [first, ...others] = jobs;
+  if (first === undefined) return work();
+  return first.work.undo.guard(() => together(others, work));
+}
+
+async function caught(work: () => Promise<void>): Promise<Failure | null> {
+  try {
+    await work();
+    return null;
+  } catch (error) {
+    if (error instanceof Interrupted || !(error instanceof Failure)) throw error;
+    return error;
+  }
+}
+
+/** Room for all of them, before the first block is taken; files on one filesystem are counted together. */
+async function checkTogether(session: Session, jobs: readonly Job[]): Promise<void> {
+  const needs = new Map<bigint, { directory: string; need: number }>();
+  for (const { target, work, plan } of jobs) {
+    if (work.sidecar.allocation === 'sparse') continue;
+    const { need } = needs.get(work.dev) ?? { need: 0 };
+    const directory = dirname(target.missing[0] ?? work.path);
+    needs.set(work.dev, { directory, need: need + needOf(target, plan) });
+  }
+  for (const { directory, need } of needs.values())
+    await checkRoom(session, { directory, need, reserve: (jobs[0] as Job).work.reserve });
+}
+
+function needOf({ image }: Target, { steps }: FilePlan): number {
+  return steps.reduce((sum, step) => {
+    if (step.do !== 'allocate' && step.do !== 'lengthen') return sum;
+    const there = step.do === 'allocate' ? ((image?.file ?? image?.temp)?.allocated ?? 0) : step.from;
+    return sum + Math.max(0, step.to - there);
+  }, 0);
+}
+
+/** The directories of new files and the private one of LVM; what is empty afterwards is taken back. */
+async function makeDirectories(session: Session, jobs: readonly Job[], undo: Undo): Promise<void> {
+  const own = privateDirectory(jobs.map(({ work }) => work.path));
+  const directories = new Set(jobs.flatMap(({ target }) => target.missing));
+  for (const path of [...directories, own]) {
+    if ((await session.host.query({ op: 'stat', path, follow: false })) !== null) continue;
+    const deed = {
+      step: 'mkdir',
+      object: path,
+      reason: path === own ? "for LVM's archive and backup" : 'for the images',
+    };
+    await make(session, deed, [mkdir(path, 0o700), sync(dirname(path))]);
+    undo.add(path, () => session.host.change(removeDir(path)).catch(unlessUsed));
+  }
+}
+
+function unlessUsed(error: unknown): void {
+  if (errno(error) !== 'ENOTEMPTY') throw error;
+}
