@@ -40,7 +40,7 @@ export const benches: readonly Bench[] = [
     (dir) => mkdir(join(dir, 'var/lib/y-cluster/manifests-staging'), { recursive: true }),
   ),
   verb(
-    (dir) => ['lifetime-reaper', 'list', '--leases', dir],
+    (dir) => ['lifetime-reaper', 'status', '--leases', dir],
     async () => {},
   ),
 ];
