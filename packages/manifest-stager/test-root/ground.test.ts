@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readdir, symlink, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, statfs, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { local } from '@platter/host/local';
@@ -52,19 +52,14 @@ needs('root', 'ext4')('on ext4', () => {
   it('a full filesystem is said, the old state is whole and the temporary gone', async () => {
     await using ground = await mounted('ext4', 4 * 2 ** 20);
     await succeed([...tool, 'add', 'x', '-', '--root', ground.path], { stdin: map('old') });
-    const free = Number(
-      (await succeed(['stat', '-f', '-c', '%f*%S', ground.path]))
-        .trim()
-        .split('*')
-        .reduce((a, b) => String(Number(a) * Number(b))),
-    );
-    await writeFile(join(ground.path, 'ballast'), Buffer.alloc(free - 64 * 1024));
+    const { bfree, bsize } = await statfs(ground.path);
+    await writeFile(join(ground.path, 'ballast'), Buffer.alloc(bfree * bsize - 400 * 1024));
     const before = await tree(join(ground.path, 'var'));
     const large = map('a'.repeat(1_000_000));
     for (const words of [
       ['replace', 'x'],
-      ['add', 'y'],
-      ['add', 'z', '--first-boot'],
+      ['add', 'other'],
+      ['add', 'later', '--first-boot'],
     ]) {
       const input = words[0] === 'add' ? large.replace('name: a', `name: ${words[1]}`) : large;
       const { code, stderr } = await run([...tool, ...words, '-', '--root', ground.path], { stdin: input });
@@ -98,15 +93,15 @@ needs('root')('below a root', () => {
 
   it('a read-only filesystem: what is there can be listed and shown, a change says why not', async () => {
     await using ground = await tempFolder();
-    await succeed([...tool, 'add', 'x', '-', '--root', ground.path], { stdin: map('a') });
-    await succeed(['mount', '--bind', ground.path, ground.path]);
-    await succeed(['mount', '-o', 'remount,bind,ro', ground.path]);
-    expect(await succeed([...tool, 'list', '-o', 'name', '--root', ground.path])).toBe('x\n');
-    expect(await succeed([...tool, 'add', 'x', '-', '--root', ground.path], { stdin: map('a') })).toContain(
-      'unchanged',
-    );
-    const { code, stderr } = await run([...tool, 'rm', 'x', '--root', ground.path]);
+    const root = join(ground.path, 'root');
+    await mkdir(root);
+    await succeed([...tool, 'add', 'x', '-', '--root', root], { stdin: map('a') });
+    await succeed(['mount', '--bind', root, root]);
+    await succeed(['mount', '-o', 'remount,bind,ro', root]);
+    expect(await succeed([...tool, 'list', '-o', 'name', '--root', root])).toBe('x\n');
+    expect(await succeed([...tool, 'add', 'x', '-', '--root', root], { stdin: map('a') })).toContain('unchanged');
+    const { code, stderr } = await run([...tool, 'rm', 'x', '--root', root]);
     expect([code, stderr]).toEqual([1, expect.stringContaining('read-only')]);
-    expect(await readdir(join(ground.path, 'var/lib/y-cluster/manifests-staging'))).toEqual(['x.yaml']);
+    expect(await readdir(join(root, 'var/lib/y-cluster/manifests-staging'))).toEqual(['x.yaml']);
   });
 });
