@@ -1,6 +1,6 @@
 import type { Header } from './header.ts';
 import { type Layer, surveyLayer } from './open.ts';
-import { shapeOf } from './shape.ts';
+import { type Shape, shapeOf } from './shape.ts';
 import type { ByteSource } from './source.ts';
 import { rawEntries } from './stretch.ts';
 import { decode, newTable, type Table } from './table.ts';
@@ -19,13 +19,17 @@ export interface Window extends Table {
   rawAt: number;
 }
 
-const MAX_ENTRIES = 8192;
+const MAX_UNITS = 65536;
+
+/** Entries of one window: a whole L2 table, or a part of a large one. */
+const entriesPerWindow = (shape: Shape): number =>
+  Math.min(shape.clusterSize / shape.entrySize, MAX_UNITS / shape.units);
 
 /** The windows of the L2 table of L1 entry `index`. Rejects `Refused` where the L1 entry is broken. */
 export async function* windowsOf(layer: Layer, index: number, table: Table): AsyncGenerator<Window> {
   const shape = shapeOf(layer.header);
   const perTable = shape.clusterSize / shape.entrySize;
-  const entries = Math.min(MAX_ENTRIES, perTable);
+  const entries = entriesPerWindow(shape);
   for (let first = 0; first < perTable; first += entries) {
     const found = await rawEntries(layer, { index, first, entries });
     if (found === null) return;
@@ -36,7 +40,10 @@ export async function* windowsOf(layer: Layer, index: number, table: Table): Asy
 }
 
 /** A table that holds any window of an image. */
-export const windowTable = (header: Header): Table => newTable(MAX_ENTRIES * shapeOf(header).units);
+export function windowTable(header: Header): Table {
+  const shape = shapeOf(header);
+  return newTable(entriesPerWindow(shape) * shape.units);
+}
 
 /** All L2 tables that exist, in guest order, one at a time. Rejects `Refused` on a corrupt header or L1 entry. */
 export async function* windows(source: ByteSource, header: Header): AsyncGenerator<Window> {

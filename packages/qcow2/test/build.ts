@@ -55,7 +55,8 @@ const pack = (bytes: Uint8Array, zstd: boolean): Uint8Array =>
 
 /** A file that grows, and how often each of its clusters is referred to. */
 class Disk {
-  bytes = new Uint8Array(0);
+  #room = new Uint8Array(2 ** 16);
+  #length = 0;
   readonly counts: number[] = [];
   readonly cluster: number;
   #packedAt = 0;
@@ -64,11 +65,21 @@ class Disk {
     this.cluster = cluster;
   }
 
+  get bytes(): Uint8Array {
+    return this.#room.subarray(0, this.#length);
+  }
+
+  #reserve(length: number): void {
+    if (length <= this.#room.length) return;
+    const room = new Uint8Array(Math.max(length, 2 * this.#room.length));
+    room.set(this.bytes);
+    this.#room = room;
+  }
+
   claim(clusters: number): number {
-    const at = this.bytes.length;
-    const grown = new Uint8Array(at + clusters * this.cluster);
-    grown.set(this.bytes);
-    this.bytes = grown;
+    const at = this.#length;
+    this.#reserve(at + clusters * this.cluster);
+    this.#length += clusters * this.cluster;
     for (let index = 0; index < clusters; index++) this.counts[at / this.cluster + index] = 1;
     return at;
   }

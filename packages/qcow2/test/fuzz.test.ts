@@ -91,7 +91,7 @@ async function useAll(source: ByteSource): Promise<string[]> {
     async () => {
       const reader = guest(source, header, 'attach');
       await some(reader.extents());
-      await reader.read(0, Math.min(header.size, 65536));
+      await reader.read(0, Math.min(header.size, 4096));
       await reader.read(Math.max(0, header.size - 4096), Math.min(header.size, 4096));
     },
     async () => {

@@ -37,8 +37,14 @@ const plainGuest = (content: Uint8Array): Guest => ({
   },
 });
 
+/** Images or chains per law; PLATTER_RUNS asks for more. */
+const RUNS = Number(process.env.PLATTER_RUNS ?? 60);
+
+/** A law takes a second of its own; on a busy machine it may take more. */
+const LAW = { timeout: 60_000 };
+
 describe('a model image', () => {
-  it('has extents that are sorted, gapless, merged, and cover the size', async () => {
+  it('has extents that are sorted, gapless, merged, and cover the size', LAW, async () => {
     await fc.assert(
       fc.asyncProperty(anyPlan, async (plan) => {
         const { source, header } = await open(plan);
@@ -56,11 +62,11 @@ describe('a model image', () => {
           if (at < plan.size) expect(found.findLast((extent) => extent.at <= at)?.kind).toBe(cell.kind);
         }
       }),
-      { numRuns: 150 },
+      { numRuns: RUNS },
     );
   });
 
-  it('reads as the model at any range', async () => {
+  it('reads as the model at any range', LAW, async () => {
     await fc.assert(
       fc.asyncProperty(anyPlan, fc.array(fc.tuple(fc.nat(), fc.nat()), { maxLength: 6 }), async (plan, ranges) => {
         const { reader } = await open(plan);
@@ -71,11 +77,11 @@ describe('a model image', () => {
           expect(Buffer.compare(await reader.read(at, length), content.subarray(at, at + length))).toBe(0);
         }
       }),
-      { numRuns: 150 },
+      { numRuns: RUNS },
     );
   });
 
-  it('has a census that sums to its size, without findings, and exact refcounts', async () => {
+  it('has a census that sums to its size, without findings, and exact refcounts', LAW, async () => {
     await fc.assert(
       fc.asyncProperty(anyPlan, async (plan) => {
         const { source, header } = await open(plan);
@@ -84,11 +90,11 @@ describe('a model image', () => {
         expect(found.dataBytes + found.zeroBytes + found.compressedBytes + found.absentBytes).toBe(plan.size);
         expect(await refcounts(await openLayer(source, 'full'))).toEqual({ leaks: 0, findings: [] });
       }),
-      { numRuns: 150 },
+      { numRuns: RUNS },
     );
   });
 
-  it('has the digest of its content, whatever its allocation', async () => {
+  it('has the digest of its content, whatever its allocation', LAW, async () => {
     await fc.assert(
       fc.asyncProperty(anyPlan, fc.nat(), async (plan, where) => {
         const { reader } = await open(plan);
@@ -98,7 +104,7 @@ describe('a model image', () => {
         other[where % content.length] = (other[where % content.length] as number) ^ 0x40;
         expect(await contentDigest(reader)).not.toBe(await contentDigest(plainGuest(other)));
       }),
-      { numRuns: 100 },
+      { numRuns: RUNS },
     );
   });
 });
