@@ -45,6 +45,15 @@ const file = z.looseObject({
 
 const thinPool = z.looseObject({ name: z.string(), size: bytes, dataPercent: text, metadataPercent: text });
 
+const volume = z.looseObject({
+  name: z.string(),
+  size: bytes,
+  type: z.string(),
+  pool: text,
+  active: z.nullable(z.boolean()),
+  open: z.nullable(z.boolean()),
+});
+
 const status = z.looseObject({
   phase: z.enum(phases),
   vgUuid: text,
@@ -55,6 +64,8 @@ const status = z.looseObject({
   lvActive: known,
   files: z.array(file),
   thinPools: z.array(thinPool),
+  volumes: z.optional(z.array(volume)),
+  command: z.optional(text),
   changes: z.array(z.looseObject({ step: z.string(), object: z.string(), reason: z.string() })),
   drift: z.array(
     z.looseObject({ object: z.string(), kind: z.enum(['not-in-spec', 'smaller-in-spec']), detail: z.string() }),
@@ -62,7 +73,7 @@ const status = z.looseObject({
   failure: z.nullable(z.looseObject({ kind: z.string(), message: z.string(), hint: text })),
 });
 
-/** A group: what it was asked to be, and what it is. Sizes in bytes, in `spec` as words. */
+/** A group: what it was asked to be, and what it is. Sizes in bytes, in `spec` as words. `show` adds volumes and command. */
 export const volumeGroup = record('VolumeGroup', { metadata: z.looseObject({ name: z.string() }), spec, status });
 export type VolumeGroup = z.infer<typeof volumeGroup>;
 export type FileStatus = z.infer<typeof file>;

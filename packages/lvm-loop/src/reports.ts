@@ -37,6 +37,8 @@ export interface Lv {
   uuid: string;
   size: number;
   active: boolean;
+  /** False without device-mapper: then nobody knows what is active or open. */
+  told: boolean;
   /** LVM's own, such as a pool's metadata. */
   hidden: boolean;
   /** Left out by `vgchange -ay`, as snapshots are. */
@@ -118,6 +120,7 @@ export const lvOf = (row: Row): Lv => ({
   uuid: text(row, 'lv_uuid'),
   size: number(row, 'lv_size'),
   active: text(row, 'lv_active') === 'active',
+  told: text(row, 'lv_active') !== 'unknown',
   open: text(row, 'lv_device_open') === 'open',
   type: text(row, 'segtype'),
   pool: text(row, 'pool_lv').replace(/^\[(.*)\]$/, '$1'),

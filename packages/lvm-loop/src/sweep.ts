@@ -41,7 +41,7 @@ async function now({ host, roots }: Session, name: string): Promise<Group> {
 }
 
 /** The VG name a group's sidecars agree on; a group with unreadable ones only is locked by its own name. */
-function vgNameIn(found: readonly Found[], name: string): string {
+export function vgNameIn(found: readonly Found[], name: string): string {
   const own = found.filter(({ group }) => group === name);
   if (own.length === 0) throw unknownGroup(name);
   const readable = own.map(({ sidecar }) => sidecar).find((sidecar): sidecar is Sidecar => typeof sidecar !== 'string');

@@ -23,6 +23,26 @@ const promised: Record<FileStatus['promise'], string> = {
   unknown: 'promise unknown',
 };
 
+/** The same with volumes, what is wrong with a promise, and the LVM command that shows the group. */
+export function detailedView(record: VolumeGroup): View {
+  const { files, volumes = [], command } = record.status;
+  const [head = '', ...lines] = [groupView(record).text ?? []].flat();
+  const shown = lines.flatMap((line, at) => [line, ...missingLine(files[at])]);
+  const lvs = volumes.map(
+    ({ name, size, type, active }) => `  lv ${name}  ${formatSize(size)}  ${type}  ${states[String(active)]}`,
+  );
+  return { text: [head, ...shown, ...lvs, ...(command ? [`  ${command}`] : [])], name: record.metadata.name };
+}
+
+const states: Record<string, string> = { true: 'active', false: 'inactive', null: 'not told' };
+
+function missingLine(file: FileStatus | undefined): string[] {
+  if (file?.promise !== 'broken') return [];
+  const holes = Math.max(0, file.size - (file.allocated ?? 0));
+  const parts = [holes > 0 ? `${formatSize(holes)} holes` : [], file.shared ? `${formatSize(file.shared)} shared` : []];
+  return [`    ${parts.flat().join(', ')}`];
+}
+
 /** A loop device for people. */
 export function loopView({ device, owner, group, backFile, autoclear }: LoopDevice): View {
   const whose = group === null ? owner : `${owner} (${group})`;
