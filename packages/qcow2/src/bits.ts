@@ -20,4 +20,4 @@ export const hasBit = (field: bigint, bit: number): boolean => ((field >> BigInt
 
 /** The numbers of the bits that are set, ascending. */
 export const bitsOf = (field: bigint): number[] =>
-  Array.from({ length: 64 }, (_, bit) => bit).filter((bit) => hasBit(field, bit));
+  field === 0n ? [] : Array.from({ length: 64 }, (_, bit) => bit).filter((bit) => hasBit(field, bit));

@@ -73,8 +73,9 @@ function brokenEntry(shape: Shape, view: DataView, at: number): Broken {
 function decodeSubclusters(shape: Shape, view: DataView, { at, into }: { at: number; into: Table }): void {
   const [hi, lo] = [view.getUint32(at), view.getUint32(at + 4)];
   const [zero, allocated] = [view.getUint32(at + 8), view.getUint32(at + 12)];
-  const packed = [packedAt(shape, hi, lo), packedLength(shape, hi, lo)] as const;
   const [first, host] = [at * 2, hostOf(hi, lo)];
+  if (!isPacked(hi) && (zero | allocated) === 0) return void into.kind.fill(ABSENT, first, first + 32);
+  const packed = [packedAt(shape, hi, lo), packedLength(shape, hi, lo)] as const;
   for (let sub = 0; sub < 32; sub++) {
     if (isPacked(hi)) setCompressed(into, first + sub, packed);
     else {

@@ -11,7 +11,7 @@ import { openLayer } from '../src/open.ts';
 import { type ByteSource, ShortRead } from '../src/source.ts';
 import { build, type Cell, type Plan } from './build.ts';
 
-/** How many headers are mutated, and half as many images with mutated tables; PLATTER_ROUNDS asks for more. */
+/** How many headers are mutated, and a fifth as many images with mutated tables; PLATTER_ROUNDS asks for more. */
 const ROUNDS = Number(process.env.PLATTER_ROUNDS ?? 10_000);
 const SEED = Number(process.env.PLATTER_SEED ?? 1);
 const DECLARED = ['NotQcow2', 'Refused'];
@@ -128,8 +128,8 @@ describe('a mutated image', () => {
     }
   });
 
-  it(`of ${ROUNDS / 2} with other tables is read or refused`, { timeout: 30 * ROUNDS }, async () => {
-    for (let round = 0; round < ROUNDS / 2; round++) {
+  it(`of ${ROUNDS / 5} with other tables is read or refused`, { timeout: 30 * ROUNDS }, async () => {
+    for (let round = 0; round < ROUNDS / 5; round++) {
       const seed = SEED * 2_000_003 + round;
       const wrong = await fuzz(seed, (roll, image, index) => {
         const { l1At, refcountAt, entryAt } = images[index] as (typeof images)[0];
