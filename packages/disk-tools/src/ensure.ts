@@ -1,12 +1,13 @@
 import type { Call } from '@platter/command/call';
-import { Failure } from '@platter/host/failure';
+import { errno, Failure } from '@platter/host/failure';
 import { formatSize } from '@platter/units/size';
 import { type Made, make } from './create.ts';
 import { type Decision, decide } from './disk.ts';
-import { framed, frameOf, type Room, tidy, wasTaken } from './frame.ts';
+import { framed, frameOf, tidy } from './frame.ts';
 import { holder } from './holders.ts';
 import { checkLinks, checkSpace } from './place.ts';
 import { checkPrograms } from './programs.ts';
+import type { Room } from './room.ts';
 import { recordOf, view } from './story.ts';
 import { surveyed } from './survey.ts';
 import type { Target } from './target.ts';
@@ -24,6 +25,7 @@ export async function ensure(call: Call, target: Target, wish: Wish): Promise<vo
   await checkPrograms(call.host, call.env, programs);
   await checkSpace(call.host, target.dir, neededSpace(wanted));
   await checkLinks(call.host, target.dir);
+  loadAhead();
   const disk = { ...wanted, uuid: wish.uuid ?? call.uuid() };
   const outcome = await framed(call.host, frameOf(call, target), async (room) => {
     const again = await decided(call, target, wish);
@@ -33,6 +35,9 @@ export async function ensure(call: Call, target: Target, wish: Wish): Promise<vo
   if ('action' in outcome) return kept(call, target, outcome);
   await created(call, target, outcome);
 }
+
+/** What starts programs is loaded while flock runs and the lock is flushed, and not after. */
+const loadAhead = () => void import('@platter/host/execute').catch(() => {});
 
 const decided = (call: Call, { path, said }: Target, wish: Wish): Promise<Decision> =>
   surveyed(call.host, { path, raw: wish.format === 'raw', census: true, holder }, (found) => decide(found, wish, said));
@@ -51,7 +56,7 @@ async function build(call: Call, { target, room, disk, wish }: Building): Promis
     const update = (share: number) => progress.update(Math.round(share * disk.size));
     return await make(call.host, { target, room, disk, random: call.random, progress: update });
   } catch (error) {
-    if (!wasTaken(error)) throw error;
+    if (errno(error) !== 'EEXIST') throw error;
     const again = await decided(call, target, wish);
     if (again.action === 'create') throw new Failure('busy', `${target.said} comes and goes`, { hint: 'try again' });
     return again;

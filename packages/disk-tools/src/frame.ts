@@ -1,10 +1,11 @@
-import { join } from 'node:path';
+import { basename } from 'node:path';
 import type { Call } from '@platter/command/call';
-import { mkdir, remove, removeDir, sync, write } from '@platter/host/changes';
+import { mkdir, remove, sync, write } from '@platter/host/changes';
 import type { Holder, Host, Lock } from '@platter/host/door';
-import { errno, Failure } from '@platter/host/failure';
-import { list, lstat, text } from '@platter/host/looks';
+import { Failure } from '@platter/host/failure';
+import { lstat, text } from '@platter/host/looks';
 import { Undo } from '@platter/host/undo';
+import { clear, type Room, roomAt, sweep, workspacesIn } from './room.ts';
 import { lockOf, type Target, workspaceOf } from './target.ts';
 
 /** Who works on which target; `id` is 16 hex digits of this run alone. */
@@ -14,29 +15,15 @@ export interface Frame {
   id: string;
 }
 
-/** The scratch directory of one run: what is built here is nobody's before it is linked to its name. */
-export interface Room {
-  dir: string;
-  out: string;
-  /** Scratch. */
-  raw: string;
-  /** The finished disk, under its final name. */
-  result: string;
-}
-
 /** The frame of this run. */
 export function frameOf(call: Call<unknown>, target: Target): Frame {
   return { target, holder: call.holder, id: Buffer.from(call.random(8)).toString('hex') };
 }
 
-function roomAt(dir: string, { name }: Target): Room {
-  const out = join(dir, 'out');
-  return { dir, out, raw: join(dir, 'raw'), result: join(out, name) };
-}
-
-/** What the lock file says: its holder, and the scratch directories that are his or still to be swept. */
-interface Line extends Holder {
-  workspaces: string[];
+/** What is to be taken back when a step fails, and the scratch directories that are still there. */
+interface Debts {
+  undo: Undo;
+  left: Set<string>;
 }
 
 /**
@@ -45,12 +32,17 @@ interface Line extends Holder {
  */
 export async function framed<T>(host: Host, frame: Frame, work: (room: Room) => Promise<T>): Promise<T> {
   const room = roomAt(workspaceOf(frame.target, frame.id), frame.target);
-  return locked(host, frame, async (undo) => {
-    undo.add(`the scratch directory ${room.dir}`, () => clear(host, room));
+  return locked(host, frame, async ({ undo, left }) => {
+    const leave = async () => {
+      await clear(host, room);
+      left.delete(room.dir);
+    };
+    left.add(room.dir);
+    undo.add(`the scratch directory ${room.dir}`, leave);
     await host.change(mkdir(room.dir, 0o700));
     await host.change(mkdir(room.out, 0o700));
     const made = await work(room);
-    await clear(host, room);
+    await leave();
     return made;
   });
 }
@@ -60,51 +52,20 @@ export async function tidy(host: Host, target: Target, frame: () => Frame): Prom
   if ((await host.query(lstat(lockOf(target)))) !== null) await locked(host, frame(), async () => {});
 }
 
-async function locked<T>(host: Host, frame: Frame, work: (undo: Undo) => Promise<T>): Promise<T> {
+async function locked<T>(host: Host, frame: Frame, work: (debts: Debts) => Promise<T>): Promise<T> {
   const litter = workspacesIn(await readLine(host, frame), frame.target);
-  const undo = new Undo();
-  return undo.guard(async () => {
+  const debts = { undo: new Undo(), left: new Set(litter) };
+  return debts.undo.guard(async () => {
     const lock = await take(host, frame, litter);
-    const unlock = unlocker(host, lock);
-    undo.add(`the lock ${lock.path}`, unlock);
-    const late = workspacesIn(lock.previous, frame.target).filter((name) => !litter.includes(name));
-    if (late.length > 0) await host.change(write(lock.path, lineOf(frame, [...litter, ...late]), 0o600));
-    if (!host.dry) await host.change(sync(lock.path));
-    for (const name of [...litter, ...late]) await sweep(host, roomAt(join(frame.target.dir, name), frame.target));
-    const made = await work(undo);
+    const unlock = unlocker(host, lock, debts.left);
+    debts.undo.add(`the lock ${lock.path}`, unlock);
+    await settle(host, lock, { frame, left: debts.left });
+    await sweepAll(host, frame.target, debts.left);
+    const made = await work(debts);
     await unlock();
-    undo.keep();
+    debts.undo.keep();
     return made;
   });
-}
-
-const lineFor = ({ target, holder, id }: Frame, litter: readonly string[]): Line => {
-  const own = workspaceOf(target, id).slice(target.dir.length).replace(/^\//, '');
-  return { ...holder, workspaces: [own, ...litter] };
-};
-const lineOf = (frame: Frame, litter: readonly string[]) => `${JSON.stringify(lineFor(frame, litter))}\n`;
-
-/** The last holder's line goes over into ours at the very moment we get the lock: nothing recorded is ever forgotten. */
-async function take(host: Host, frame: Frame, litter: readonly string[]): Promise<Lock> {
-  const path = lockOf(frame.target);
-  try {
-    return await host.change({ op: 'lock', path, holder: lineFor(frame, litter) });
-  } catch (error) {
-    if (!(error instanceof Failure) || error.kind !== 'busy') throw error;
-    const { details, hint = 'try again later' } = error;
-    throw new Failure('busy', `somebody else works on ${frame.target.said}`, { details, hint, cause: error });
-  }
-}
-
-/** The lock file goes while it is still locked, so that nobody locks a file without a name; once. */
-function unlocker(host: Host, lock: Lock): () => Promise<void> {
-  let held = true;
-  return async () => {
-    if (!held) return;
-    if (!host.dry) await host.change(remove(lock.path));
-    held = false;
-    lock.release();
-  };
 }
 
 async function readLine(host: Host, { target }: Frame): Promise<string> {
@@ -113,44 +74,49 @@ async function readLine(host: Host, { target }: Frame): Promise<string> {
   return found?.kind === 'file' ? ((await host.query(text(path))) ?? '') : '';
 }
 
-/** The scratch directories a lock line names, as far as they are names of ours. */
-function workspacesIn(line: string, { name }: Target): string[] {
-  const prefix = `.${name}.platter-`;
+/** Its holder, and by name the scratch directories that are his or still to be swept. */
+const lineOf = ({ target, holder, id }: Frame, litter: Iterable<string>): Holder & { workspaces: string[] } => ({
+  ...holder,
+  workspaces: [workspaceOf(target, id), ...litter].map((dir) => basename(dir)),
+});
+
+/** What the last line named goes over into ours as we get the lock, so that nothing recorded is ever forgotten. */
+async function take(host: Host, frame: Frame, litter: readonly string[]): Promise<Lock> {
+  const path = lockOf(frame.target);
   try {
-    const { workspaces } = JSON.parse(line) as { workspaces?: unknown };
-    return (Array.isArray(workspaces) ? workspaces : []).filter(
-      (one): one is string =>
-        typeof one === 'string' && one.startsWith(prefix) && /^[0-9a-f]{16}$/.test(one.slice(prefix.length)),
-    );
-  } catch {
-    return [];
+    return await host.change({ op: 'lock', path, holder: lineOf(frame, litter) });
+  } catch (error) {
+    if (!(error instanceof Failure) || error.kind !== 'busy') throw error;
+    const { details, hint = 'try again later' } = error;
+    throw new Failure('busy', `somebody else works on ${frame.target.said}`, { details, hint, cause: error });
   }
 }
 
-/** Removes what a run of ours put into its scratch directory, by name. */
-async function clear(host: Host, { dir, out, raw, result }: Room): Promise<void> {
-  await host.change(remove(raw));
-  await host.change(remove(result));
-  await host.change(removeDir(out));
-  await host.change(removeDir(dir));
+/** Makes the lock line durable, with what somebody wrote there between our look and our lock. */
+async function settle(host: Host, lock: Lock, { frame, left }: { frame: Frame; left: Set<string> }): Promise<void> {
+  const late = workspacesIn(lock.previous, frame.target).filter((dir) => !left.has(dir));
+  for (const dir of late) left.add(dir);
+  if (late.length > 0) await host.change(write(lock.path, `${JSON.stringify(lineOf(frame, left))}\n`, 0o600));
+  else if (!host.dry) await host.change(sync(lock.path));
 }
 
-/** The same for a crashed run's; anything in it that is not ours stops the sweep before it begins. */
-async function sweep(host: Host, room: Room): Promise<void> {
-  const inside = await host.query(list(room.dir));
-  if (inside === null) return;
-  const made = [...inside.map(({ name }) => join(room.dir, name)), ...(await named(host, room.out))];
-  const strange = made.find((path) => ![room.raw, room.out, room.result].includes(path));
-  if (strange !== undefined)
-    throw new Failure('failed', `will not sweep ${room.dir}: it holds ${strange}, which is not ours`, {
-      hint: `look what it is, then remove ${room.dir}`,
-    });
-  await clear(host, room);
+async function sweepAll(host: Host, target: Target, left: Set<string>): Promise<void> {
+  for (const dir of left) {
+    await sweep(host, roomAt(dir, target));
+    left.delete(dir);
+  }
 }
 
-async function named(host: Host, dir: string): Promise<string[]> {
-  return ((await host.query(list(dir))) ?? []).map(({ name }) => join(dir, name));
+/**
+ * The lock file goes while it is still locked, so that nobody locks a file without a name; once. It stays, unlocked,
+ * as long as something is left that it names.
+ */
+function unlocker(host: Host, lock: Lock, left: ReadonlySet<string>): () => Promise<void> {
+  let held = true;
+  return async () => {
+    if (!held) return;
+    if (!host.dry && left.size === 0) await host.change(remove(lock.path));
+    held = false;
+    lock.release();
+  };
 }
-
-/** Whether a change failed because the name was taken in between. */
-export const wasTaken = (error: unknown): boolean => errno(error) === 'EEXIST';

@@ -2,10 +2,11 @@ import type { Host, Stat } from '@platter/host/door';
 import { Failure } from '@platter/host/failure';
 import { type Held, source } from '@platter/host/hold';
 import { hold, lstat, realpath, stat } from '@platter/host/looks';
-import type { Census } from '@platter/qcow2/census';
-import type { Finding } from '@platter/qcow2/finding';
-import type { Guest } from '@platter/qcow2/guest';
-import type { Header } from '@platter/qcow2/header';
+import { type Census, census } from '@platter/qcow2/census';
+import { type Finding, Refused } from '@platter/qcow2/finding';
+import { type Guest, guest } from '@platter/qcow2/guest';
+import { type Header, parseHeader } from '@platter/qcow2/header';
+import { judge } from '@platter/qcow2/judge';
 import type { ByteSource } from '@platter/qcow2/source';
 import { type Filesystem, readFilesystems } from './filesystem.ts';
 import { type Partition, readTable } from './partition.ts';
@@ -114,11 +115,6 @@ async function examine(host: Host, question: Question, { held, file }: { held: H
 }
 
 async function judged(bytes: ByteSource): Promise<{ header: Header; findings: Finding[] }> {
-  const [{ parseHeader }, { judge }] = await Promise.all([
-    import('@platter/qcow2/header'),
-    import('@platter/qcow2/judge'),
-    import('@platter/qcow2/guest'),
-  ]);
   const header = await parseHeader(bytes);
   return { header, findings: judge(header, 'attach') };
 }
@@ -143,9 +139,9 @@ type Judged = FileFacts & { header: Header; findings: Finding[] };
 async function qcow2Disk(bytes: ByteSource, judged: Judged, wanted: boolean): Promise<Examined> {
   const disk = { kind: 'disk' as const, format: 'qcow2' as const, ...judged };
   if (judged.findings.some(stands)) return { found: { ...disk, content: null }, guest: null };
-  const census = wanted ? await (await import('@platter/qcow2/census')).census(bytes, judged.header) : undefined;
-  const findings = [...judged.findings, ...(census?.findings ?? [])];
-  const known = { ...disk, findings, ...(census === undefined ? {} : { census }) };
+  const counted = wanted ? await census(bytes, judged.header) : undefined;
+  const findings = [...judged.findings, ...(counted?.findings ?? [])];
+  const known = { ...disk, findings, ...(counted === undefined ? {} : { census: counted }) };
   if (findings.some(stands)) return { found: { ...known, content: null }, guest: null };
   return readGuest(bytes, known);
 }
@@ -154,8 +150,6 @@ async function qcow2Disk(bytes: ByteSource, judged: Judged, wanted: boolean): Pr
 export const stands = ({ verdict }: Finding): boolean => verdict !== 'warn';
 
 async function readGuest(bytes: ByteSource, disk: Omit<Disk, 'content'>): Promise<Examined> {
-  const { guest } = await import('@platter/qcow2/guest');
-  const { Refused } = await import('@platter/qcow2/finding');
   try {
     const opened = guest(bytes, disk.header as Header, 'attach');
     return { found: { ...disk, content: await readContent(opened) }, guest: opened };
