@@ -4,8 +4,8 @@ import type { Stage } from './stage.ts';
 
 /** Access to the files of the filesystem on an image: mounted as root, else through debugfs. */
 export interface FileAccess {
-  /** Copies everything in a folder to the filesystem's root; `words` is what a person sees. */
-  put(image: string, folder: string): Promise<void>;
+  /** Copies a folder's files, or the named one, to the filesystem's root. */
+  put(image: string, folder: string, name?: string): Promise<void>;
   /** Compares the filesystem's files with a folder's; any difference throws. */
   compare(image: string, folder: string): Promise<void>;
 }
@@ -15,7 +15,7 @@ export function mounting(stage: Stage): FileAccess {
     await stage.sh(`mount -o ${options} ${image} mnt && ${work}; umount mnt`);
   };
   return {
-    put: (image, folder) => at('loop', image, `cp -r ${folder}/. mnt/`),
+    put: (image, folder, name = '.') => at('loop', image, `cp -r ${folder}/${name} mnt/`),
     compare: async (image, folder) => {
       const loop = image.startsWith('/dev/') ? 'ro' : 'ro,loop';
       await stage.sh(`mount -o ${loop} ${image} mnt`);
@@ -29,8 +29,8 @@ export function mounting(stage: Stage): FileAccess {
 export function debugging(stage: Stage): FileAccess {
   const written = 'sed "s,.*,rm &\\nwrite {}/& &,"';
   return {
-    put: async (image, folder) => {
-      const script = `ls ${folder} | ${written.replace('{}', folder)} | debugfs -w -f - ${image} >/dev/null 2>&1`;
+    put: async (image, folder, name = '') => {
+      const script = `ls ${folder} | grep '${name}' | ${written.replace('{}', folder)} | debugfs -w -f - ${image} >/dev/null 2>&1`;
       await stage.sh(script);
     },
     compare: async (image, folder) => {
@@ -47,5 +47,5 @@ export async function makeFiles(stage: Stage, pieces: number): Promise<void> {
   const node = join(root, 'bin/node');
   await stage.quietly('mkdir -p files mnt');
   await stage.quietly(`head -c ${pieces}M ${node} | split -b 1M -a 3 - files/node.`);
-  await stage.quietly(`cp ${join(root, 'README.md')} ${join(root, 'pnpm-lock.yaml')} files/`);
+  await stage.quietly(`cp ${join(root, 'CONTRIBUTING.md')} ${join(root, 'pnpm-lock.yaml')} files/`);
 }

@@ -42,7 +42,7 @@ const intoPool = (stage: Stage, reflink: boolean) =>
   stage.step('Into a pool', async () => {
     await stage.sh(`reflink-pool init --pool pool${reflink ? '' : ' --allow-copy'}`);
     await stage.sh('reflink-pool import --pool pool shop/data data.raw --create', { says: /imported/ });
-    return reflink ? 'shared extents, no copy' : 'copied: this folder cannot share extents';
+    return reflink ? 'on XFS: each state shares what it can' : 'by copies: this folder cannot share extents';
   });
 
 const working = 'pool/shop/data-dirty.img';
@@ -67,7 +67,7 @@ const changed = (stage: Stage, files: FileAccess, reflink: boolean) =>
   stage.step('One per cent changed', async () => {
     await stage.quietly('head -c 1M /dev/urandom > files/node.aab');
     await stage.sh('reflink-pool start --pool pool shop/data');
-    await files.put(working, 'files');
+    await files.put(working, 'files', 'node.aab');
     await stage.sh('reflink-pool stop --pool pool shop/data', { says: /committed/ });
     const diff = 'reflink-pool diff --pool pool shop/data@2 shop/data -o json';
     await stage.sh(`${diff} | backup-chain capture --repo backup - --vm shop`, { says: /incremental/ });
