@@ -8,4 +8,6 @@ await main(about, {
   list: ['List sets or points', () => import('./commands/list.ts')],
   show: ['Show a set or a point and its chain', () => import('./commands/show.ts')],
   validate: ['Check chains, down to every byte', () => import('./commands/validate.ts')],
+  plan: ['Show what a restore would read and write', () => import('./commands/plan.ts')],
+  restore: ['Restore a point or a set to devices or files', () => import('./commands/restore.ts')],
 });

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import type { Call } from '@platter/command/call';
 import { namesOf } from '@platter/command/records';
 import { Failure } from '@platter/host/failure';
+import { formatDuration } from '@platter/units/duration';
 import { formatSize } from '@platter/units/size';
 import { addressName, type Place } from './address.ts';
 import type { LooseWish } from './loose.ts';
@@ -35,4 +36,24 @@ export const addresses = (call: Call<unknown>): Promise<string[]> =>
 export function looseWish({ words, flags, cwd }: Call<{ 'ignore-backing': boolean }>): LooseWish {
   if (words.length === 0) throw new Failure('usage', 'which files?', { hint: 'the full first, then its increments' });
   return { files: words.map((word) => resolve(cwd, word)), ignoreBacking: flags['ignore-backing'] };
+}
+
+interface Restored {
+  metadata: { name: string };
+  target: string;
+  engine: string;
+  bytesWritten: number;
+  bytesSkipped: number;
+  bytesZeroed: number;
+  verify: string;
+  verifiedBytes: number;
+  seconds: number;
+}
+
+/** One line about a restore. */
+export function restoredText({ metadata, target, seconds, ...done }: Restored): string {
+  const skipped = done.bytesSkipped > 0 ? `, ${formatSize(done.bytesSkipped)} were there already` : '';
+  const seen = done.verify === 'none' ? 'not verified' : `${formatSize(done.verifiedBytes)} read back`;
+  const took = formatDuration(Math.round(seconds * 1000));
+  return `${metadata.name}  to ${target}  ${formatSize(done.bytesWritten)} written${skipped}  ${seen}  in ${took}  engine ${done.engine}`;
 }
