@@ -1,20 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import {
-  closeSync,
-  copyFileSync,
-  fstatSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  readSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, copyFileSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { census } from '../src/census.ts';
-import { compose, unpack } from '../src/clusters.ts';
 import { contentDigest } from '../src/digest.ts';
 import { extents } from '../src/extents.ts';
 import { canonical, refcounts } from '../src/geometry.ts';
@@ -22,10 +11,13 @@ import { guest } from '../src/guest.ts';
 import { type Layer, openLayer } from '../src/open.ts';
 import { type ByteSource, bytesSource } from '../src/source.ts';
 import { Writer } from '../src/writer.ts';
+import { readChain } from '../test/model.ts';
 
 /** Images per run; PLATTER_ROUNDS asks for more. Half as many chains. */
 const ROUNDS = Number(process.env.PLATTER_ROUNDS ?? 60);
 const SEED = Number(process.env.PLATTER_SEED ?? 1);
+
+const CLUSTER = 65536;
 
 let folder = '';
 beforeAll(() => {
@@ -52,14 +44,7 @@ const run = (program: string, words: readonly string[]): string =>
 
 const path = (name: string): string => join(folder, name);
 
-function fileSource(file: string): ByteSource {
-  const fd = openSync(file, 'r');
-  const { size } = fstatSync(fd);
-  closeSync(fd);
-  const bytes = readFileSync(file);
-  expect(bytes.length).toBe(size);
-  return bytesSource(bytes);
-}
+const fileSource = (file: string): ByteSource => bytesSource(readFileSync(file));
 
 interface Style {
   clusterBits: number;
@@ -191,48 +176,34 @@ function difference(one: Uint8Array, other: Uint8Array): number {
   return Buffer.compare(one, other) === 0 ? -1 : one.findIndex((byte, index) => byte !== other[index]);
 }
 
-/** A chain's content by `compose`. */
-async function composed(layers: readonly Layer[]): Promise<Uint8Array> {
-  const size = layers.at(-1)?.header.size ?? 0;
-  const bytes = new Uint8Array(size);
-  let next = 0;
-  for await (const span of compose(layers, { at: 0, length: size }, 2 ** 21)) {
-    expect(span.at).toBe(next);
-    next += span.length;
-    const layer = layers[span.layer];
-    if (layer === undefined || span.kind === 'absent' || span.kind === 'zero') continue;
-    const part = new Uint8Array(span.length);
-    if (span.kind === 'data') part.set(await layer.source.read(span.host, span.length));
-    else {
-      const cluster = new Uint8Array(2 ** layer.header.clusterBits);
-      unpack(
-        layer.header,
-        await layer.source.read(span.host, Math.min(span.hostLength, layer.source.size - span.host)),
-        cluster,
-      );
-      part.set(cluster.subarray(span.at % cluster.length, (span.at % cluster.length) + span.length));
-    }
-    bytes.set(part.subarray(0, span.cut ?? part.length), span.at);
+type Mark = 'data' | 'zero' | 'absent';
+
+/** Writes a canonical file whose clusters are what `mark` says. */
+function write(
+  file: string,
+  content: Uint8Array,
+  how: { type: 'full' | 'incremental'; mark(cluster: number): Mark },
+): void {
+  const fd = openSync(file, 'w');
+  const writer = new Writer({ virtualSize: content.length, type: how.type });
+  const put = (bytes: Uint8Array, at: number) => writeSync(fd, bytes, 0, bytes.length, at);
+  for (let cluster = 0; cluster * CLUSTER < content.length; cluster++) {
+    const whole = new Uint8Array(CLUSTER);
+    whole.set(content.subarray(cluster * CLUSTER, (cluster + 1) * CLUSTER));
+    const mark = how.mark(cluster);
+    if (mark === 'data') put(whole, writer.place(cluster));
+    if (mark === 'zero') writer.zero(cluster, 1);
+    for (const { at, bytes } of writer.ready()) put(bytes, at);
   }
-  expect(next).toBe(size);
-  return bytes;
+  for (const { at, bytes } of writer.finish()) put(bytes, at);
+  closeSync(fd);
 }
 
-/** Writes a canonical file from a content and says which clusters are explicit zeroes. */
-function write(file: string, content: Uint8Array, { type, roll }: { type: 'full' | 'incremental'; roll: Dice }): void {
-  const fd = openSync(file, 'w');
-  const writer = new Writer({ virtualSize: content.length, type });
-  for (let cluster = 0; cluster * 65536 < content.length; cluster++) {
-    const bytes = content.subarray(cluster * 65536, (cluster + 1) * 65536);
-    if (bytes.some((byte) => byte !== 0)) {
-      const whole = new Uint8Array(65536);
-      whole.set(bytes);
-      writeSync(fd, whole, 0, whole.length, writer.place(cluster));
-    } else if (roll.below(2) === 0) writer.zero(cluster, 1);
-    for (const { at, bytes: table } of writer.ready()) writeSync(fd, table, 0, table.length, at);
-  }
-  for (const { at, bytes } of writer.finish()) writeSync(fd, bytes, 0, bytes.length, at);
-  closeSync(fd);
+/** Writes all of a content that is not zero. */
+function writeFull(file: string, content: Uint8Array): void {
+  const holds = (cluster: number) =>
+    content.subarray(cluster * CLUSTER, (cluster + 1) * CLUSTER).some((byte) => byte !== 0);
+  write(file, content, { type: 'full', mark: (cluster) => (holds(cluster) ? 'data' : 'absent') });
 }
 
 function checkRc(file: string): number {
@@ -242,6 +213,17 @@ function checkRc(file: string): number {
   } catch (error) {
     return (error as { status: number }).status;
   }
+}
+
+/** Copies of a chain's files, each with the one before as its backing file; gives the newest. */
+function rebased(names: readonly string[]): string {
+  const copies = names.map((file) => `${file}.copy`);
+  for (const [index, file] of names.entries()) {
+    const [copy, below] = [copies[index] as string, copies[index - 1]];
+    copyFileSync(file, copy);
+    if (below) run('qemu-img', ['rebase', '-u', '-f', 'qcow2', '-F', 'qcow2', '-b', below, copy]);
+  }
+  return copies.at(-1) as string;
 }
 
 describe('one image', () => {
@@ -272,7 +254,7 @@ describe('one image', () => {
         [],
       ]);
       const copy = path('copy.qcow2');
-      write(copy, raw, { type: 'full', roll });
+      writeFull(copy, raw);
       expect(checkRc(copy), what).toBe(0);
       expect(difference(rawOf(copy), raw), what).toBe(-1);
       const own = await openLayer(fileSource(copy), 'full');
@@ -293,9 +275,11 @@ describe('a chain', () => {
       const base = style(roll);
       const names: string[] = [];
       const told: object[] = [];
+      let before = 0;
       for (let link = 0; link < 2 + roll.below(6); link++) {
         const how = { ...(mixed ? style(roll) : base), preallocated: false };
-        const size = roll.below(3) === 0 || link === 0 ? sizeFor(roll, how) : fileSize(names.at(-1));
+        const size = roll.below(3) === 0 || link === 0 ? sizeFor(roll, how) : before;
+        before = size;
         const file = path(`chain-${link}.qcow2`);
         create(file, size, how);
         scribbles(roll, file, { size, how });
@@ -304,34 +288,39 @@ describe('a chain', () => {
       }
       const what = `seed ${seed} ${JSON.stringify(told)}`;
       const layers = await Promise.all(names.map((file) => openLayer(fileSource(file), 'full')));
-      const ours = await composed(layers);
-      const copies = names.map((file) => `${file}.copy`);
-      for (const [index, file] of names.entries()) copyFileSync(file, copies[index] ?? '');
-      for (let index = 1; index < names.length; index++) {
-        run('qemu-img', [
-          'rebase',
-          '-u',
-          '-f',
-          'qcow2',
-          '-F',
-          'qcow2',
-          '-b',
-          copies[index - 1] ?? '',
-          copies[index] ?? '',
-        ]);
+      const ours = await readChain(layers);
+      expect(ours.gapless, what).toBe(true);
+      expect(difference(ours.content, rawOf(rebased(names))), what).toBe(-1);
+    }
+  });
+
+  it(`of ${chains} random chains our writer makes reads in qemu-img as it was told`, {
+    timeout: ROUNDS * 6000,
+  }, async () => {
+    for (let round = 0; round < chains; round++) {
+      const roll = dice(SEED * 300_007 + round);
+      const names: string[] = [];
+      let below = new Uint8Array(0);
+      for (let link = 0; link < 2 + roll.below(6); link++) {
+        const content = new Uint8Array(512 * (1 + roll.below(5000)));
+        content.set(below.subarray(0, content.length));
+        const marks: Mark[] = Array.from({ length: Math.ceil(content.length / CLUSTER) }, () =>
+          roll.pick(['data', 'zero', 'absent', 'absent']),
+        );
+        for (const [cluster, mark] of marks.entries()) {
+          const value = mark === 'data' ? 1 + roll.below(255) : 0;
+          if (mark !== 'absent') content.fill(value, cluster * CLUSTER, (cluster + 1) * CLUSTER);
+        }
+        const file = path(`own-${link}.qcow2`);
+        write(file, content, { type: link === 0 ? 'full' : 'incremental', mark: (cluster) => marks[cluster] as Mark });
+        expect(checkRc(file)).toBe(0);
+        expect(await canonical(await openLayer(fileSource(file), 'increment'))).toEqual([]);
+        names.push(file);
+        below = content;
       }
-      expect(difference(ours, rawOf(copies.at(-1) ?? '')), what).toBe(-1);
+      const layers = await Promise.all(names.map((file) => openLayer(fileSource(file), 'increment')));
+      expect(difference((await readChain(layers)).content, below), `seed ${SEED}, chain ${round}`).toBe(-1);
+      expect(difference(rawOf(rebased(names)), below), `seed ${SEED}, chain ${round}`).toBe(-1);
     }
   });
 });
-
-const sizes = new Map<string, number>();
-function fileSize(file: string | undefined): number {
-  if (file === undefined) return 0;
-  const info = JSON.parse(run('qemu-img', ['info', '--output=json', '-f', 'qcow2', file])) as {
-    'virtual-size': number;
-  };
-  sizes.set(file, info['virtual-size']);
-  return info['virtual-size'];
-}
-void readSync;
