@@ -7,10 +7,10 @@ import { createWhole, replaceWhole } from '@platter/host/whole';
 import { type Decision, decide, type Wish } from './decision.ts';
 import { locked } from './locked.ts';
 import { fileOf, type Mode, modes, temporaryOf, writerOf } from './manifest.ts';
+import { changeOf } from './outcome.ts';
 import { folderOf, type Place, under } from './place.ts';
 import type { ManifestChange } from './records.ts';
 import { find, folder } from './staged.ts';
-import { changeOf } from './view.ts';
 
 /** What to make of a name at a place. `check` refuses what conflicts with other files; it runs before anything is made. */
 export interface Task {

@@ -3,11 +3,12 @@ import { checkName } from '@platter/units/name';
 import { perform } from './change.ts';
 import type { Candidate } from './conflict.ts';
 import type { Consumer } from './consumer.ts';
+import { sha256 } from './hash.ts';
 import { readInput } from './input.ts';
 import { type Mode, manifestName } from './manifest.ts';
+import { tell } from './outcome.ts';
 import { type Place, placeOf } from './place.ts';
-import { find, sha256 } from './staged.ts';
-import { tell } from './view.ts';
+import { find } from './staged.ts';
 
 type Flags = Place & { consumer: Consumer; 'first-boot': boolean; 'if-sha'?: string | undefined };
 

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { EntryKind, Host } from '@platter/host/door';
 import { bytes, list, lstat } from '@platter/host/looks';
 import { fileOf, type Mode, modes, nameOf, naturally, writerOf } from './manifest.ts';
@@ -10,7 +9,6 @@ export interface Manifest {
   mode: Mode;
   path: string;
   content: Uint8Array;
-  sha256: string;
   /** Nanoseconds since the epoch. */
   mtimeNs: bigint;
 }
@@ -18,9 +16,6 @@ export interface Manifest {
 /** What bears a name in one mode: a manifest, nothing (confirmed), or what is no plain file. */
 export type Found = Manifest | null | { path: string; kind: Exclude<EntryKind, 'file'> };
 export type Both = Readonly<Record<Mode, Found>>;
-
-/** Lower-case hex. */
-export const sha256 = (content: Uint8Array): string => createHash('sha256').update(content).digest('hex');
 
 /** The folder of a mode when it is there, every directory on the way to it checked. */
 export async function folder(host: Host, place: Place, mode: Mode): Promise<string | null> {
@@ -44,7 +39,7 @@ async function read(host: Host, { root }: Place, file: Pick<Manifest, 'mode' | '
   if (found === null) return null;
   if (found.kind !== 'file') return { path, kind: found.kind };
   const content = await host.query(bytes(under(root, path)));
-  return content && { ...file, content, sha256: sha256(content), mtimeNs: found.mtimeNs };
+  return content && { ...file, content, mtimeNs: found.mtimeNs };
 }
 
 /** Everything in both folders: the manifests in natural order, and the paths of what is none and no temporary of ours. */

@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { choose, decide, type Wish } from '../src/decision.ts';
+import { choose } from '../src/bearer.ts';
+import { decide, type Wish } from '../src/decision.ts';
+import { sha256 } from '../src/hash.ts';
 import type { Mode } from '../src/manifest.ts';
-import { type Both, type Found, type Manifest, sha256 } from '../src/staged.ts';
+import type { Both, Found, Manifest } from '../src/staged.ts';
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const [a, b] = [sha256(bytes('a')), sha256(bytes('b'))];
@@ -11,7 +13,6 @@ const staged = (mode: Mode, text: string): Manifest => ({
   mode,
   path: `/${mode}/x.yaml`,
   content: bytes(text),
-  sha256: sha256(bytes(text)),
   mtimeNs: 0n,
 });
 const found = (every: string | null, first: string | null): Both => ({

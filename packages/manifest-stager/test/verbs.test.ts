@@ -1,7 +1,7 @@
 import { Failure } from '@platter/host/failure';
 import { describe, expect, it } from 'vitest';
+import { sha256 } from '../src/hash.ts';
 import { manifestChangeRecord, manifestRecord } from '../src/records.ts';
-import { sha256 } from '../src/staged.ts';
 import { say } from './said.ts';
 import { dir, machine, type World } from './world.ts';
 

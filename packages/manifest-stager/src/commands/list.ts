@@ -1,8 +1,8 @@
 import { verb } from '@platter/command/verb';
 import { placeFlags } from '../flags.ts';
+import { tellManifests } from '../listing.ts';
 import { placeOf } from '../place.ts';
 import { survey } from '../staged.ts';
-import { tellManifests } from '../view.ts';
 
 export default verb({
   about: 'List the staged manifests of both modes in natural order.',

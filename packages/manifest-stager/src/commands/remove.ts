@@ -3,8 +3,8 @@ import { checkName } from '@platter/units/name';
 import { perform } from '../change.ts';
 import { ifShaFlag, placeFlags } from '../flags.ts';
 import { manifestName } from '../manifest.ts';
+import { tell } from '../outcome.ts';
 import { placeOf } from '../place.ts';
-import { tell } from '../view.ts';
 
 export default verb({
   about: 'Take a staged manifest away, whichever its mode. A second time there is nothing to remove: exit 3.',

@@ -1,11 +1,11 @@
 import { verb } from '@platter/command/verb';
 import { checkName } from '@platter/units/name';
-import { choose } from '../decision.ts';
+import { choose } from '../bearer.ts';
 import { placeFlags } from '../flags.ts';
+import { outputOf, tellManifests } from '../listing.ts';
 import { manifestName } from '../manifest.ts';
 import { placeOf } from '../place.ts';
 import { find } from '../staged.ts';
-import { outputOf, tellManifests } from '../view.ts';
 
 export default verb({
   about: 'Print the bytes of a staged manifest, untouched; with -o json its record.',
