@@ -1,5 +1,5 @@
 import type { Host, Stat } from '@platter/host/door';
-import { Failure } from '@platter/host/failure';
+import { errno, Failure } from '@platter/host/failure';
 import { list, readlink, realpath, stat, text } from '@platter/host/looks';
 import { type Loop, listing, loops, majorMinor, serves } from '@platter/host/tools/losetup';
 import { type Mount, parseMounts } from '@platter/host/tools/mountinfo';
@@ -30,9 +30,7 @@ const baseName = (path: string) => path.slice(path.lastIndexOf('/') + 1);
 /** losetup when sysfs knows any loop; in a pod without /dev/loopN it lists none, and then names alone must do. */
 async function loopsOver(host: Host, { image, byName }: Asked): Promise<string[]> {
   const names = ((await host.query(list('/sys/block'))) ?? []).filter(({ name }) => /^loop\d+$/.test(name));
-  const backing = await Promise.all(
-    names.map(async ({ name }) => ({ name, file: await host.query(text(`/sys/block/${name}/loop/backing_file`)) })),
-  );
+  const backing = await Promise.all(names.map(async ({ name }) => ({ name, file: await backingOf(host, name) })));
   const attached = backing.filter(({ file }) => file !== null);
   if (attached.length === 0) return [];
   const listed = await loops(host);
@@ -40,6 +38,16 @@ async function loopsOver(host: Host, { image, byName }: Asked): Promise<string[]
     return listed.filter((loop) => isOver(loop, image, byName)).map(({ name }) => `loop device ${name}`);
   const alike = attached.filter(({ file }) => baseName(file?.trim() ?? '') === baseName(image.path));
   return alike.map(({ name }) => `perhaps loop device ${name} (${listing.program} cannot see it from here)`);
+}
+
+/** What sysfs says a loop is over; null for one that is free, or is being detached. */
+async function backingOf(host: Host, name: string): Promise<string | null> {
+  try {
+    return await host.query(text(`/sys/block/${name}/loop/backing_file`));
+  } catch (error) {
+    if (errno(error) === 'ENODEV') return null;
+    throw error;
+  }
 }
 
 const isOver = (loop: Loop, image: Image, byName = '') => serves(loop, image) && loop.backFile.endsWith(byName);

@@ -1,0 +1,420 @@
+import { cp, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import { succeed } from '../../ground/run.ts';
+import type { CrashCase, Disturbance } from '../case.ts';
+
+const tool = 'reflink-pool';
+const size = 65_536;
+const image = (letter: string) => letter.repeat(size);
+const env = (dir: string) => ({ PLATTER_POOL: join(dir, 'pool') });
+const ours = (dir: string, ...words: string[]) => succeed([tool, ...words], { env: env(dir) });
+
+/** Writes one block of the working copy, as a guest would. */
+async function scribble(dir: string, letter: string): Promise<void> {
+  const path = join(dir, 'pool/vm/root-dirty.img');
+  await writeFile(path, image(letter), { flag: 'r+' });
+}
+
+/** A pool with the volume vm/root, whose states are A (revision 1) and B (head). */
+async function pool(dir: string): Promise<void> {
+  await succeed(['mkdir', join(dir, 'pool')]);
+  await ours(dir, 'init', '--reserve', '0');
+  for (const letter of ['A', 'B']) {
+    await writeFile(join(dir, `${letter}.raw`), image(letter));
+    await ours(dir, 'import', 'vm/root', join(dir, `${letter}.raw`), '--create', '--copy');
+  }
+}
+
+/** The pool again, with its hard links; every file has another inode then, so nothing runs in it. */
+async function copyOf(dir: string, material: string): Promise<void> {
+  await succeed(['cp', '-a', '--reflink=auto', `${material}/.`, dir]);
+}
+
+async function started(dir: string, material: string, letter?: string): Promise<void> {
+  await copyOf(dir, material);
+  await ours(dir, 'start', 'vm/root');
+  if (letter !== undefined) await scribble(dir, letter);
+}
+
+/** Every file of the pool by its path, with the first letter of what it holds and its link count's sake left aside. */
+async function files(dir: string): Promise<Record<string, string>> {
+  const names = await readdir(join(dir, 'pool'), { recursive: true, withFileTypes: true });
+  const plain = names.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  const told = await Promise.all(plain.sort().map(async (path) => [path.slice(dir.length + 6), await letterOf(path)]));
+  return Object.fromEntries(told);
+}
+
+/** The letter an image is full of; what holds anything else says so. */
+async function letterOf(path: string): Promise<string> {
+  const content = await readFile(path, 'utf8');
+  const [letter = ''] = content;
+  return content === image(letter) ? letter : `${content.length} bytes`;
+}
+
+const images = async (dir: string) =>
+  Object.fromEntries(Object.entries(await files(dir)).filter(([path]) => !path.startsWith('.platter/')));
+
+const head = async (dir: string, volume = 'vm/root') => (await images(dir))[`${volume}.img`];
+const work = async (dir: string, volume = 'vm/root') => (await images(dir))[`${volume}-dirty.img`];
+
+/** The letters that some committed name of the volume holds. */
+async function states(dir: string): Promise<string[]> {
+  const committed = Object.entries(await images(dir)).filter(([path]) => /^vm\/root\.img(\.\d+@[^~]*Z)?$/.test(path));
+  return [...new Set(committed.map(([, letter]) => letter))].sort();
+}
+
+/** Nothing half made is visible and nothing is left: no temporaries, no sidecar that cannot be read. */
+async function clean(dir: string): Promise<void> {
+  const paths = Object.keys(await files(dir));
+  expect(paths.filter((path) => path.includes('~'))).toEqual([]);
+  for (const path of paths.filter((one) => one.endsWith('.json')))
+    expect(JSON.parse(await readFile(join(dir, 'pool', path), 'utf8'))).toBeTypeOf('object');
+}
+
+/** What a clean-up that ran must have taken away already: all but a kill cleans up. */
+async function tidy(dir: string, { fault }: Disturbance): Promise<void> {
+  const own = Object.keys(await files(dir)).filter((path) => path.includes('~'));
+  if (fault === 'enospc' || fault === 'int') expect(own).toEqual([]);
+}
+
+/** The head is the old state or the new one, and every state named before is still named. */
+const whole = (before: readonly string[], heads: readonly string[]) => async (dir: string, at: Disturbance) => {
+  expect(await head(dir)).toBeOneOf([...heads]);
+  expect(await states(dir)).toEqual(expect.arrayContaining([...before]));
+  await tidy(dir, at);
+};
+
+const promise = {
+  head: 'the head is whole, in its old or its new state',
+  states: 'every state that had a name still has one, unless the policy let it go',
+  temporaries: 'no temporary is left after the rerun, and none where the run could clean up',
+  work: 'what was written stays in the working copy until it is the head',
+};
+
+const onVolume = {
+  material: pool,
+  prepare: copyOf,
+  env,
+  keeps: [promise.head, promise.states, promise.temporaries],
+} satisfies Partial<CrashCase>;
+
+const stop = (name: string, needs: CrashCase['needs']): CrashCase => ({
+  ...onVolume,
+  name,
+  needs,
+  keeps: [...onVolume.keeps, promise.work],
+  prepare: (dir, material) => started(dir, material, 'C'),
+  command: () => [tool, 'stop', 'vm/root'],
+  bestEffort: /could not be pruned/,
+  interrupted: async (dir, at) => {
+    await whole(['B'], ['B', 'C'])(dir, at);
+    expect([await head(dir), await work(dir)]).toContain('C');
+  },
+  settled: async (dir, at) => {
+    expect([await head(dir), await work(dir)]).toEqual(['C', undefined]);
+    expect(await states(dir)).toEqual(at === undefined ? ['B', 'C'] : expect.arrayContaining(['B', 'C']));
+    await clean(dir);
+  },
+});
+
+export const cases: readonly CrashCase[] = [
+  {
+    name: 'reflink-pool init',
+    needs: ['root', 'xfs'],
+    keeps: ['the directory is a pool or is none yet', promise.temporaries],
+    prepare: async (dir) => void (await succeed(['mkdir', join(dir, 'pool')])),
+    env,
+    command: () => [tool, 'init'],
+    interrupted: (dir, at) => tidy(dir, at),
+    settled: async (dir) => {
+      await clean(dir);
+      expect(Object.keys(await files(dir))).toEqual(['.platter/locks/%pool', '.platter/pool.json']);
+    },
+  },
+  {
+    ...onVolume,
+    name: 'reflink-pool create',
+    needs: ['root', 'xfs'],
+    keeps: ['the volume is there whole or not at all', promise.temporaries],
+    command: () => [tool, 'create', 'vm/new/data', '--size', '64K'],
+    accepts: [0, 3],
+    interrupted: async (dir, at) => {
+      expect((await images(dir))['vm/new/data.img']).toBeOneOf([undefined, '\0']);
+      await whole(['A', 'B'], ['B'])(dir, at);
+    },
+    settled: async (dir) => {
+      expect((await images(dir))['vm/new/data.img']).toBe('\0');
+      await clean(dir);
+    },
+  },
+  {
+    ...onVolume,
+    name: 'reflink-pool create (snapshot)',
+    needs: ['root', 'xfs'],
+    command: () => [tool, 'create', 'ci', '--kind', 'snapshot', '--source', 'vm/root'],
+    accepts: [0, 3],
+    interrupted: whole(['A', 'B'], ['B']),
+    settled: async (dir) => {
+      expect(await ours(dir, 'show', 'ci')).toContain('snapshot  stopped  of vm/root');
+      await clean(dir);
+    },
+  },
+  {
+    ...onVolume,
+    name: 'reflink-pool import',
+    needs: ['root', 'xfs'],
+    prepare: async (dir, material) => {
+      await copyOf(dir, material);
+      await writeFile(join(dir, 'C.raw'), image('C'));
+    },
+    command: (dir) => [tool, 'import', 'vm/root', join(dir, 'C.raw')],
+    bestEffort: /could not be pruned/,
+    interrupted: whole(['B'], ['B', 'C']),
+    settled: async (dir) => {
+      expect(await head(dir)).toBe('C');
+      expect(await states(dir)).toEqual(expect.arrayContaining(['B', 'C']));
+      await clean(dir);
+    },
+  },
+  {
+    ...onVolume,
+    name: 'reflink-pool import (new volume, stdin, digest)',
+    needs: ['root', 'xfs'],
+    command: () => [tool, 'import', 'vm/new', '-', '--create'],
+    stdin: () => image('C'),
+    interrupted: async (dir, at) => {
+      expect(await head(dir, 'vm/new')).toBeOneOf([undefined, 'C']);
+      await whole(['A', 'B'], ['B'])(dir, at);
+    },
+    settled: async (dir) => {
+      expect(await head(dir, 'vm/new')).toBe('C');
+      await clean(dir);
+    },
+  },
+  {
+    ...onVolume,
+    name: 'reflink-pool import --begin',
+    needs: ['root', 'xfs'],
+    command: () => [tool, 'import', 'vm/root', '--begin', '--size', '64K'],
+    accepts: [0, 4],
+    interrupted: whole(['A', 'B'], ['B']),
+    settled: async (dir) => {
+      expect((await images(dir))['vm/root-import.img']).toBe('\0');
+      expect(await ours(dir, 'show', 'vm/root')).toMatch(/import [0-9a-f]{12} open/);
+      await clean(dir);
+    },
+  },
+  {
+    ...onVolume,
+    name: 'reflink-pool import --commit',
+    needs: ['root', 'xfs'],
+    prepare: async (dir, material) => {
+      await copyOf(dir, material);
+      const open = JSON.parse(await ours(dir, 'import', 'vm/root', '--begin', '--size', '64K', '-o', 'json'));
+      await writeFile(open.path, image('C'), { flag: 'r+' });
+      const words = `exec reflink-pool import vm/root --commit ${open.token}\n`;
+      await writeFile(join(dir, 'commit'), `#!/bin/sh\n${words}`, { mode: 0o755 });
+    },
+    command: (dir) => [join(dir, 'commit')],
+    accepts: [0, 3],
+    bestEffort: /could not be pruned/,
+    interrupted: async (dir, at) => {
+      await whole(['B'], ['B', 'C'])(dir, at);
+      expect(Object.values(await images(dir))).toContain('C');
+    },
+    settled: async (dir) => {
+      expect(await head(dir)).toBe('C');
+      expect((await images(dir))['vm/root-import.img']).toBeUndefined();
+      await clean(dir);
+    },
+  },
+  {
+    ...onVolume,
+    name: 'reflink-pool start',
+    needs: ['root', 'xfs'],
+    command: () => [tool, 'start', 'vm/root'],
+    interrupted: async (dir, at) => {
+      expect(await work(dir)).toBeOneOf([undefined, 'B']);
+      await whole(['A', 'B'], ['B'])(dir, at);
+    },
+    settled: async (dir) => {
+      expect(await work(dir)).toBe('B');
+      expect(await ours(dir, 'list')).toContain('running');
+      await clean(dir);
+    },
+  },
+  {
+    ...onVolume,
+    name: 'reflink-pool start --prepare, start (prepared)',
+    needs: ['root', 'xfs'],
+    prepare: async (dir, material) => {
+      await copyOf(dir, material);
+      await ours(dir, 'start', 'vm/root', '--prepare');
+    },
+    command: () => [tool, 'start', 'vm/root'],
+    interrupted: async (dir, at) => {
+      expect(await work(dir)).toBeOneOf([undefined, 'B']);
+      await whole(['A', 'B'], ['B'])(dir, at);
+    },
+    settled: async (dir) => {
+      expect([await work(dir), (await images(dir))['vm/root-precache.img']]).toEqual(['B', undefined]);
+      await clean(dir);
+    },
+  },
+  {
+    ...onVolume,
+    name: 'reflink-pool start --prepare',
+    needs: ['root', 'xfs'],
+    command: () => [tool, 'start', 'vm/root', '--prepare'],
+    interrupted: async (dir, at) => {
+      expect((await images(dir))['vm/root-precache.img']).toBeOneOf([undefined, 'B']);
+      await whole(['A', 'B'], ['B'])(dir, at);
+    },
+    settled: async (dir) => {
+      expect((await images(dir))['vm/root-precache.img']).toBe('B');
+      await clean(dir);
+    },
+  },
+  {
+    ...onVolume,
+    name: 'reflink-pool start (snapshot)',
+    needs: ['root', 'xfs'],
+    prepare: async (dir, material) => {
+      await copyOf(dir, material);
+      await ours(dir, 'create', 'ci', '--kind', 'snapshot', '--source', 'vm/root');
+    },
+    command: () => [tool, 'start', 'ci'],
+    interrupted: whole(['A', 'B'], ['B']),
+    settled: async (dir) => {
+      expect([await head(dir, 'ci'), await work(dir, 'ci')]).toEqual(['B', 'B']);
+      await clean(dir);
+    },
+  },
+  {
+    ...onVolume,
+    name: 'reflink-pool start (volatile), stop (volatile)',
+    needs: ['root', 'xfs'],
+    prepare: async (dir, material) => {
+      await copyOf(dir, material);
+      await ours(dir, 'create', 'tmp', '--kind', 'volatile', '--size', '64K');
+    },
+    command: () => [tool, 'start', 'tmp'],
+    interrupted: whole(['A', 'B'], ['B']),
+    settled: async (dir) => {
+      expect(await work(dir, 'tmp')).toBe('\0');
+      await ours(dir, 'stop', 'tmp');
+      expect(await work(dir, 'tmp')).toBeUndefined();
+      await clean(dir);
+    },
+  },
+  stop('reflink-pool stop', ['root', 'xfs']),
+  stop('reflink-pool stop (btrfs)', ['root', 'btrfs']),
+  {
+    ...onVolume,
+    name: 'reflink-pool stop (unclean working copy)',
+    needs: ['root', 'xfs'],
+    prepare: async (dir, material) => {
+      await started(dir, material, 'C');
+      await cp(join(dir, 'pool/vm/root-dirty.img'), join(dir, 'W'));
+      await succeed(['rm', join(dir, 'pool/.platter/sessions/vm%2Froot.json')]);
+    },
+    command: () => [tool, 'stop', 'vm/root'],
+    interrupted: whole(['A', 'B'], ['B', 'C']),
+    settled: async (dir) => {
+      expect([await head(dir), await work(dir)]).toEqual(['C', undefined]);
+      expect(await states(dir)).toEqual(expect.arrayContaining(['B', 'C']));
+      await clean(dir);
+    },
+  },
+  {
+    ...onVolume,
+    name: 'reflink-pool stop (nothing was written)',
+    needs: ['root', 'xfs'],
+    prepare: (dir, material) => started(dir, material),
+    command: () => [tool, 'stop', 'vm/root'],
+    bestEffort: /could not be pruned/,
+    interrupted: whole(['B'], ['B']),
+    settled: async (dir) => {
+      expect([await head(dir), await work(dir)]).toEqual(['B', undefined]);
+      await clean(dir);
+    },
+  },
+  {
+    ...onVolume,
+    name: 'reflink-pool stop --discard --label',
+    needs: ['root', 'xfs'],
+    prepare: (dir, material) => started(dir, material, 'C'),
+    command: () => [tool, 'stop', 'vm/root', '--discard', '--label', 'broken'],
+    bestEffort: /could not be pruned/,
+    interrupted: async (dir, at) => {
+      await whole(['B'], ['B'])(dir, at);
+      expect(Object.values(await images(dir))).toContain('C');
+    },
+    settled: async (dir) => {
+      expect([await head(dir), await work(dir)]).toEqual(['B', undefined]);
+      expect(await states(dir)).toEqual(expect.arrayContaining(['B', 'C']));
+      expect(await ours(dir, 'show', 'vm/root@broken')).toContain('side  broken');
+      await clean(dir);
+    },
+  },
+  {
+    ...onVolume,
+    name: 'reflink-pool stop --discard',
+    needs: ['root', 'xfs'],
+    prepare: (dir, material) => started(dir, material, 'C'),
+    command: () => [tool, 'stop', 'vm/root', '--discard', '--confirm=vm/root'],
+    bestEffort: /could not be pruned/,
+    interrupted: whole(['B'], ['B']),
+    settled: async (dir) => {
+      expect([await head(dir), await work(dir)]).toEqual(['B', undefined]);
+      await clean(dir);
+    },
+  },
+  {
+    ...onVolume,
+    name: 'reflink-pool revert',
+    needs: ['root', 'xfs'],
+    command: () => [tool, 'revert', 'vm/root@1'],
+    interrupted: whole(['A', 'B'], ['A', 'B']),
+    settled: async (dir) => {
+      expect([await head(dir), await states(dir)]).toEqual(['A', ['A', 'B']]);
+      await clean(dir);
+    },
+  },
+  {
+    ...onVolume,
+    name: 'reflink-pool remove',
+    needs: ['root', 'xfs'],
+    keeps: ['what is not of the volume stays', promise.temporaries],
+    prepare: async (dir, material) => {
+      await copyOf(dir, material);
+      await writeFile(join(dir, 'pool/vm/root.img.old'), 'foreign');
+    },
+    command: () => [tool, 'remove', 'vm/root', '--confirm=vm/root'],
+    interrupted: async (dir, at) => {
+      expect((await images(dir))['vm/root.img.old']).toBe('7 bytes');
+      await tidy(dir, at);
+    },
+    settled: async (dir) => {
+      expect(await images(dir)).toEqual({ 'vm/root.img.old': '7 bytes' });
+      expect(Object.keys(await files(dir)).filter((path) => path.startsWith('.platter/volumes'))).toEqual([]);
+      await clean(dir);
+    },
+  },
+  {
+    ...onVolume,
+    name: 'reflink-pool remove (one revision)',
+    needs: ['root', 'xfs'],
+    command: () => [tool, 'remove', 'vm/root@1', '--confirm=vm/root@1'],
+    accepts: [0, 3],
+    interrupted: whole(['B'], ['B']),
+    settled: async (dir) => {
+      expect(await states(dir)).toEqual(['B']);
+      await ours(dir, 'start', 'vm/root');
+      await scribble(dir, 'C');
+      expect(await ours(dir, 'stop', 'vm/root')).toContain('vm/root@2');
+      await clean(dir);
+    },
+  },
+];

@@ -1,0 +1,1 @@
+import '@platter/host/bulk-worker';
