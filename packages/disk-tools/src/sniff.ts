@@ -46,7 +46,7 @@ export async function recognise(source: ByteSource): Promise<Recognised> {
   const head = Buffer.from(await source.read(0, Math.min(headBytes, source.size)));
   const found = magics.find(({ at, bytes }) => head.toString('latin1', at, at + bytes.length) === bytes);
   if (found !== undefined) return found.is;
-  if (head.readUInt16BE(0) === 0x1f8b) return inflated(head);
+  if (head.toString('latin1', 0, 2) === '\x1f\x8b') return inflated(head);
   if (firstMember(head)?.endsWith('.ovf')) return disk('ova');
   return endsAsVhd(source);
 }
