@@ -90,12 +90,12 @@ const lost = (stage: Stage, files: FileAccess, root: boolean) =>
     await stage.sh('rm -f pool/shop/data.img data.raw');
     await stage.quietly('truncate -s 256M new.img');
     if (!root) {
-      await stage.sh('backup-chain restore --repo backup shop/data@latest --file --to restored.raw');
+      await stage.sh('backup-chain restore --repo backup default/shop/data@latest --file --to restored.raw');
       await files.compare('restored.raw', 'files');
       return 'to a file';
     }
     await using device = await attach(`${stage.folder}/new.img`);
-    await stage.sh(`backup-chain restore --repo backup shop/data@latest --to ${device.device}`);
+    await stage.sh(`backup-chain restore --repo backup default/shop/data@latest --to ${device.device}`);
     await files.compare(device.device, 'files');
     return 'to a block device, every file equal';
   });
@@ -126,12 +126,13 @@ const served = (stage: Stage) =>
 
 const staged = (stage: Stage) =>
   stage.step('A manifest for boot', async () => {
-    const fields =
-      'apiVersion: v1\\nkind: ConfigMap\\nmetadata: {name: shop, namespace: default}\\ndata: {disk: platter-data}\\n';
-    await stage.sh(`printf '${fields}' | manifest-stager add shop-config - --dir $PWD/manifests`, { says: /added/ });
+    const manifest = (disk: string) =>
+      `printf 'apiVersion: v1\\nkind: ConfigMap\\nmetadata: {name: shop, namespace: default}\\ndata: {disk: ${disk}}\\n'`;
+    const add = 'manifest-stager add shop-config - --dir $PWD/manifests';
+    await stage.sh(`${manifest('platter-data')} | ${add}`, { says: /added/ });
     await stage.sh('manifest-stager list --dir $PWD/manifests', { says: /shop-config/ });
-    await stage.sh('manifest-stager add shop-config other.yaml --dir $PWD/manifests', { exit: 2 });
-    return 'strict: never twice under one name';
+    await stage.sh(`${manifest('another')} | ${add}`, { exit: 3, says: /replace/ });
+    return 'strict: other content under the name is refused';
   });
 
 const expired = (stage: Stage) =>
@@ -141,7 +142,7 @@ const expired = (stage: Stage) =>
     await stage.quietly('mkdir -m 700 leases');
     await stage.sh(`lifetime-reaper arm shop ${lease} --max-run 1s ${action}`, { says: /armed/ });
     await stage.sh(`lifetime-reaper status shop ${lease}`);
-    await stage.quietly('sleep 1.1');
+    await stage.quietly('sleep 2');
     await stage.sh(`lifetime-reaper reap shop ${lease}`, { says: /reaped/ });
     await stage.sh('ls acted', { says: /acted/ });
     return 'its command ran once';

@@ -55,9 +55,9 @@ function settings(wish: Wish, armedAt: string, idle: Idle | null) {
   };
 }
 
-/** A run that begins now, whatever was there before. */
+/** A run that begins with the next whole second, whatever was there before: nothing ends early. */
 function anchored(id: string, wish: Wish, moment: Moment & { last: Lifetime | null }): Lifetime {
-  const armedAt = formatInstant(moment.now);
+  const armedAt = formatInstant(Math.ceil(moment.now / 1000) * 1000);
   const { generation = 0, history = [] } = moment.last ?? {};
   const fresh = {
     ...(moment.last ?? {}),

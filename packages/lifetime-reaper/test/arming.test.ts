@@ -21,6 +21,8 @@ describe('arm', () => {
       expiresAt: '2026-11-20T18:00:00Z',
       timer: { backend: 'none' },
     }));
+  it('never ends before its time, to the millisecond', () =>
+    expect(arm(null, t0 + 1)).toMatchObject({ expiresAt: '2026-11-20T18:00:01Z' }));
   it('the same again is already so', () => expect(arm(arm(null, t0), hours(1))).toBeNull());
   it('the same, already due, is refused', () => expect(() => arm(arm(null, t0), hours(8))).toThrow('already due'));
   it('other settings keep the anchor and what was added', () => {
