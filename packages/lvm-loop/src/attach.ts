@@ -18,12 +18,13 @@ export function leftOut({ images }: Group): string | null {
 
 /** Serves a group: its images on loops, and its logical volumes active unless `still`. One bad image keeps the others up. */
 export async function attachOne(session: Session, group: Group, still: boolean): Promise<void> {
-  const refusal = unfinished(group);
+  const obscure = obscured(group);
+  const refusal = unfinished(group) ?? (group.images.length === 0 ? obscure : null);
   if (refusal !== null) throw refusal;
   await wake(session, group);
   const served = await attachGroup(session, group);
-  const failure = obscured(group) ?? served.failures[0];
-  if (failure !== undefined && failure !== null) throw failure;
+  const failure = obscure ?? served.failures[0];
+  if (failure !== undefined) throw failure;
   await checkGroup(session, group, served);
   const { vg, scope, facts } = served;
   if (vg === 'unread') return;

@@ -11,7 +11,7 @@ import { scopeOf } from './serve.ts';
 import type { Session } from './session.ts';
 import type { Sidecar } from './sidecar.ts';
 import { isRecorded } from './state.ts';
-import { make, prove } from './steps.ts';
+import { isToCome, make, prove } from './steps.ts';
 
 /** Writes down how far the removal of images has come, the first one first: that is its point of no return. */
 export async function mark(session: Session, images: readonly Image[], phase: Sidecar['phase']): Promise<void> {
@@ -39,9 +39,10 @@ export async function unlabel(
   }
 }
 
-/** The loops of an image go. */
-export async function release(session: Session, image: Image): Promise<void> {
+/** The loops of an image go; `device`: the one it was attached to, which a dry run cannot find. */
+export async function release(session: Session, image: Image, device?: string): Promise<void> {
   const deed = { step: 'detach', object: image.sidecar.file, reason: 'nothing is on it any more' };
+  if (device !== undefined && isToCome(device)) return make(session, deed, [run('losetup', ['-d', device])]);
   await detach(session, deed, servedBy(image));
 }
 

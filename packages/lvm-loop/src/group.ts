@@ -4,6 +4,7 @@ import type { Scope } from './lvm.ts';
 import type { Vg } from './reports.ts';
 import { scopeOf, serve } from './serve.ts';
 import type { Session } from './session.ts';
+import { isToCome } from './steps.ts';
 import type { Group } from './survey.ts';
 import { groupFault, momentsFault, nothing, readMoments, readVg, type VgFacts, vgOfGroup } from './vg.ts';
 
@@ -30,8 +31,7 @@ export const alone: Served = {
 export async function attachGroup(session: Session, group: Group): Promise<Served> {
   const { devices, failures } = await serve(session, group);
   const scope = scopeOf(group.images, [...devices.values()]);
-  if (scope.devices.some((device) => !device.startsWith('/')))
-    return { devices, scope, failures, facts: nothing, vg: 'unread' };
+  if (scope.devices.some(isToCome)) return { devices, scope, failures, facts: nothing, vg: 'unread' };
   const facts = await readVg(session, scope);
   return { devices, scope, failures, facts, vg: vgOfGroup(group.images, facts) };
 }

@@ -6,12 +6,13 @@ import { createVg, extendVg } from './commit.ts';
 import { checkRoom } from './create.ts';
 import { draft, sharedOf } from './draft.ts';
 import type { Served } from './group.ts';
-import { privateDirectory } from './images.ts';
+import { type Image, privateDirectory } from './images.ts';
 import { perform, type Work } from './perform.ts';
 import { type FilePlan, planFile } from './plan.ts';
 import { scopeOf } from './serve.ts';
 import type { Session } from './session.ts';
 import { defaultExtent, type GroupSpec } from './spec.ts';
+import { stateOf } from './state.ts';
 import { make } from './steps.ts';
 import type { Target } from './targets.ts';
 
@@ -52,7 +53,7 @@ function jobsOf(session: Session, spec: GroupSpec, { served, targets }: Making):
   return targets.map((target) => {
     const { image, path, dev, filesystem } = target;
     const sidecar = image?.sidecar ?? draft(session, spec, { target, shared });
-    const device = served.devices.get(path) ?? null;
+    const device = served.devices.get(path) ?? loopOf(image);
     const undo = together ?? new Undo();
     const work: Work = { path, dev, filesystem, sidecar, device, peers, reserve: spec.reserve, undo };
     works.push(work);
@@ -60,6 +61,12 @@ function jobsOf(session: Session, spec: GroupSpec, { served, targets }: Making):
     const wanted = { spec: target.spec, image, stray: target.stray, pv, directIO: sidecar.directIO };
     return { target, work, plan: planFile(wanted, served.vg) };
   });
+}
+
+/** The loop that a crashed run left on an image that is no PV yet. */
+function loopOf(image: Image | null): string | null {
+  const state = image === null ? null : stateOf(image);
+  return state?.is === 'attached' && !state.pending ? state.loop.name : null;
 }
 
 /** A new group is whole or not at all: the first failure takes everything back. */
@@ -155,8 +162,8 @@ async function makeDirectories(session: Session, jobs: readonly Job[], undo: Und
       object: path,
       reason: path === own ? "for LVM's archive and backup" : 'for the images',
     };
-    await make(session, deed, [mkdir(path, 0o700), sync(dirname(path))]);
     undo.add(path, () => session.host.change(removeDir(path)).catch(unlessUsed));
+    await make(session, deed, [mkdir(path, 0o700), sync(dirname(path))]);
   }
 }
 

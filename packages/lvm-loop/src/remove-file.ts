@@ -24,7 +24,7 @@ export async function removeFile(session: Session, group: Group, file: string): 
   const served = await attachGroup(session, rest(group, image));
   if (served.failures[0] !== undefined) throw served.failures[0];
   await takeOut(session, { group, image, served });
-  await release(session, image);
+  await release(session, image, served.devices.get(image.path));
   await unlink(session, image);
   await forget(session, image);
   return recordOf(`${group.name}/${file}`, [image]);

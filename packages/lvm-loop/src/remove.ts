@@ -27,12 +27,12 @@ export async function removeGroup(session: Session, removal: Removal): Promise<R
   const way = wayOf(images, withVolumes);
   if (way instanceof Failure) throw way;
   const record = recordOf(group.name, images);
-  const served = way === 'files' ? null : await attachGroup(session, group);
+  const served = way === 'files' ? null : await attachGroup(session, { ...group, images: images.filter(sound) });
   if (served !== null) await checkVolumes(removal, served);
   await mark(session, images, 'removing');
   if (served !== null) await removeVg(session, { images, served, withVolumes });
   if (served !== null) await unlabel(session, images, served.devices);
-  for (const image of images) await release(session, image);
+  for (const image of images) await release(session, image, served?.devices.get(image.path));
   for (const image of images) await unlink(session, image);
   await forgetAll(session, images, found);
   return record;
@@ -58,6 +58,7 @@ export function wayOf(images: readonly Image[], withVolumes: boolean): 'whole' |
   return damaged.length > 0 || phase === 'cloning' || !born ? 'files' : 'whole';
 }
 
+const sound = (image: Image) => stateOf(image).is !== 'wrong';
 const vanished = ({ file, temp, loops }: Image) => file === null && temp === null && loops.length === 0;
 
 function absent({ sidecar }: Image, { message }: Failure): Failure {

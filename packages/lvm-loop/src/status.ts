@@ -36,8 +36,8 @@ export function recordOf(seen: Seen, { drift, failure }: Result, deeds: readonly
       vgUuid: vg?.uuid ?? null,
       vgSize: vg && vg.extents * vg.extentSize,
       vgFree: vg && vg.free * vg.extentSize,
-      extentSize: vg && vg.extentSize,
-      lvCount: vg && vg.lvs,
+      extentSize: vg?.extentSize ?? null,
+      lvCount: vg?.lvs ?? null,
       lvActive: known ? facts.lvs.filter(({ active, hidden }) => active && !hidden).length : null,
       files: group.images.map((image) => fileOf(image, seen, vg)),
       thinPools: (facts?.lvs ?? [])
@@ -100,7 +100,7 @@ function fileOf(image: Image, { facts, shared }: Seen, vg: Vg | null): FileStatu
     directIO: loop && (loop.directIO ? 'on' : 'off'),
     sectorSize: sidecar.sectorSize,
     pvUuid: sidecar.pvUuid,
-    pvSize: pv && pv.size,
+    pvSize: pv?.size ?? null,
     pvFree: pv && freeOf(pv, vg),
   };
 }

@@ -8,6 +8,8 @@ import type { Deed, Session } from './session.ts';
 /** A device that a dry run cannot know yet, as it stands in its lines; the shell reads it as a variable. */
 export const deviceToCome = (file: string): string => `@${file}@`;
 
+export const isToCome = (device: string): boolean => device.startsWith('@');
+
 const variable = (file: string) => `loop_${file.replaceAll('-', '_')}`;
 
 /** A shell line with the devices to come as variables, also inside single quotes. */
