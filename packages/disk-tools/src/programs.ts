@@ -18,9 +18,10 @@ export async function checkPrograms(host: Host, env: Environment, programs: read
       });
 }
 
+/** As in a shell, a folder of PATH that may not be looked at holds nothing. */
 async function found(host: Host, program: string, places: readonly string[]): Promise<boolean> {
   for (const place of places) {
-    const file = await host.query(stat(join(place, program)));
+    const file = await host.query(stat(join(place, program))).catch(() => null);
     if (file?.kind === 'file' && (file.mode & 0o111) !== 0) return true;
   }
   return false;
