@@ -58,10 +58,10 @@ export function readObjects(content: Uint8Array): Content {
   return { items, findings };
 }
 
-/** The text itself, a byte order mark kept; undefined when it is not UTF-8. */
-export function decoded(content: Uint8Array): string | undefined {
+/** The text without its byte order mark; undefined when it is not UTF-8. */
+function decoded(content: Uint8Array): string | undefined {
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(content);
+    return new TextDecoder('utf-8', { fatal: true }).decode(content);
   } catch {
     return undefined;
   }

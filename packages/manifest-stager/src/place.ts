@@ -33,7 +33,7 @@ const kinds: Record<EntryKind, string> = {
 export const called = (kind: EntryKind): string => kinds[kind];
 
 /** Every path on the way from the root to `path`: `/var`, `/var/lib`, ... */
-export function steps(path: string): string[] {
+function steps(path: string): string[] {
   const parts = path.split('/').filter((part) => part !== '');
   return parts.map((_, n) => `/${parts.slice(0, n + 1).join('/')}`);
 }

@@ -1,12 +1,12 @@
 import { type Document, LineCounter, type ParsedNode, parseAllDocuments, type ScalarTag } from 'yaml';
 
 /** A document of a stream as Kubernetes reads it: go-yaml 2 (sigs.k8s.io/yaml), then JSON. */
-export interface Read {
+interface Read {
   document: Document.Parsed;
   value: unknown;
 }
 /** What is wrong with a stream, and where (from 1). */
-export interface Wrong {
+interface Wrong {
   message: string;
   line: number;
   column: number;
@@ -51,9 +51,9 @@ function number(text: string): number {
   return sign === '-' ? -size : size;
 }
 
-/** YAML allows no other control characters, and no byte order mark but the first. */
+/** YAML allows no other control characters, and no byte order mark inside. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-const unprintable = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]|(?!^)\ufeff/u;
+const unprintable = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufeff\ufffe\uffff]/u;
 
 /** Reads a stream of YAML or JSON; aliases may be expanded 100 times in each document. */
 export function readStream(text: string): Stream {

@@ -95,6 +95,46 @@ describe('the changes of each verb', () => {
     expect(texts[0]).toContain('  /d/manifests-staging/a.yaml  ');
     expect((await say(machine({ '/here/i': dir, '/here/a.yaml': map('a') }), 'add a a.yaml --root i')).code).toBe(0);
   });
+  it('keeps a byte order mark and the ends of lines', async () => {
+    const host = machine(base);
+    await say(host, 'add a -', { stdin: `\ufeff${map('a').replaceAll('\n', '\r\n')}` });
+    expect(host.changes.find((change) => change.startsWith('install'))).toContain(`'\ufeffapiVersion: v1\r\n`);
+  });
+  it('a folder that appears before we have our lock is locked too, in order', async () => {
+    const locks: string[] = [];
+    const note = (path: string) => () => {
+      locks.push(path);
+      return { fd: -1, path, previous: '', release: () => locks.push(`release ${path}`) };
+    };
+    const facts = {
+      [`stat ${every}`]: () => (locks.length === 0 ? null : { kind: 'dir' }),
+      [`# lock ${every}`]: note('every'),
+      [`# lock ${first}`]: note('first'),
+    };
+    const { code } = await say(machine({ ...base, [first]: dir }, facts), 'add j - --first-boot', { stdin: job });
+    expect([code, locks]).toEqual([0, ['first', 'release first', 'every', 'first', 'release first', 'release every']]);
+  });
+  it('a folder that others remove before we have its lock is made and locked again', async () => {
+    let tries = 0;
+    const lock = () => {
+      tries += 1;
+      if (tries === 1) throw new Failure('failed', 'could not open the lock', { cause: { code: 'ENOENT' } });
+      return { fd: -1, path: every, previous: '', release: () => {} };
+    };
+    const host = machine({ ...base, [every]: dir }, { [`# lock ${every}`]: lock });
+    expect([(await say(host, 'add a a.yaml')).code, tries]).toEqual([0, 2]);
+  });
+  it('a folder that others make before we do is taken as it is', async () => {
+    let made = false;
+    const facts = {
+      [`stat ${every}`]: () => (made ? { kind: 'dir' } : null),
+      [`mkdir -m 0755 -- ${every}`]: () => {
+        made = true;
+        throw new Failure('failed', 'could not make it', { cause: { code: 'EEXIST' } });
+      },
+    };
+    expect((await say(machine({ ...base, '/var/lib/y-cluster': dir }, facts), 'add a a.yaml')).code).toBe(0);
+  });
   it('takes what a pipe brings', async () => {
     const host = machine(base);
     expect((await say(host, 'add j - --first-boot', { stdin: job })).code).toBe(0);
@@ -217,6 +257,14 @@ describe('refusals: the exit code, and nothing is changed', () => {
       await say(host, line);
       expect(host.looks.filter((look) => look.includes('/var'))).toEqual([]);
     }
+  });
+  it('too large a file is not read, and neither is too much of a named pipe taken', async () => {
+    const large = new Uint8Array(16 * 1024 * 1024 + 1);
+    const host = machine(base, { 'stat /here/p': { kind: 'file', size: large.length }, 'bytes /here/p': large });
+    expect((await say(host, 'add a p')).code).toBe(2);
+    expect(host.looks).toEqual(['stat /here/p']);
+    const pipe = { 'stat /here/p': { kind: 'fifo', size: 0 }, 'bytes /here/p': large };
+    expect((await say(machine(base, pipe), 'add a p')).failure?.message).toContain('16 MiB');
   });
   it('names every fault of the content, each with its place', async () => {
     const { failure } = await say(machine(base), 'add a_b -', { stdin: `${map('A')}---\n${map('b')}---\n${map('b')}` });

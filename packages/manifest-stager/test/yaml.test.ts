@@ -93,6 +93,7 @@ describe('G101', () => {
     ['an unknown alias', object('x: *nobody\n'), 1, ''],
     ['aliases that multiply', bomb, 1, 'alias'],
     ['infinity', object('x: .inf\n'), 4, 'JSON'],
+    ['a byte order mark inside', object('x: "\ufeff"\n'), 4, 'control'],
     ['a control character', object('x: "\u0007"\n'), 4, 'control'],
   ] as const)('%s', ([, text, line, message]) => {
     const [first] = read(text).findings;

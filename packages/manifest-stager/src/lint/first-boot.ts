@@ -16,7 +16,7 @@ const selfRunning = [
 ];
 
 /** Says how often a Job may be tried again; "1" to "10". */
-export const retryAnnotation = 'platter.dev/first-boot-retry';
+const retryAnnotation = 'platter.dev/first-boot-retry';
 const queueLabel = 'kueue.x-k8s.io/queue-name';
 
 function held(item: Item): Part[] {

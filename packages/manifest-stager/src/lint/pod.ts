@@ -24,7 +24,7 @@ export function metadataPaths({ kind }: Item): Path[] {
 }
 
 /** The path of the Pod spec in an object; undefined for kinds that have none. */
-export function podSpecPath({ kind }: Item): Path | undefined {
+function podSpecPath({ kind }: Item): Path | undefined {
   const template = templates.get(kind);
   return template && [...template, 'spec'];
 }
