@@ -25,7 +25,7 @@ export type Image = { path: string; format: DiskFormat } | { node: object; held:
 
 /** One judged image without a backing file, whatever its header says (qemu-img(1), json: pseudo-protocol). */
 export function heldImage(held: Held, format: DiskFormat, part?: Part): Image {
-  const file = { driver: 'file', filename: '/proc/self/fd/3' };
+  const file = { driver: held.kind === 'block' ? 'host_device' : 'file', filename: '/proc/self/fd/3' };
   const whole = format === 'raw' ? { driver: 'raw', file } : { driver: 'qcow2', backing: null, file };
   const node = part === undefined ? whole : { driver: 'raw', offset: part.at, size: part.length, file: whole };
   return { node, held: [held] };
@@ -87,9 +87,12 @@ export async function convert(
     const program = { ...bare, stall, watch: progressReader(progress) };
     const output = await host.change(program);
     if (output.stderr.includes('No space left')) throw full(to);
-    must(program, output);
+    must(named(program), output);
   });
 }
+
+/** For a message: what failed is qemu-img, and not what limits it. */
+const named = (program: Program): Program => ({ ...program, program: 'qemu-img' });
 
 const full = (path: string) =>
   new Failure('failed', `could not write ${path}: no space left on device`, {
@@ -109,7 +112,7 @@ const verdicts: Record<number, CheckResult['verdict']> = { 0: 'clean', 2: 'corru
 /** Reads the output of `qemu-img check --output=json`; exit 1 and every unknown ending is Failure failed. */
 export function parseCheck(program: Program, output: Output): CheckResult {
   const verdict = output.code === null ? undefined : verdicts[output.code];
-  if (verdict === undefined) must(program, output);
+  if (verdict === undefined) must(named(program), output);
   const { corruptions, leaks } = countsOf(output.stdout);
   return { verdict: verdict ?? 'unchecked', corruptions, leaks };
 }
