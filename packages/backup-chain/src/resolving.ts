@@ -58,10 +58,22 @@ function setOf(facts: VmFacts, address: Address): Found {
   return { kind: 'set', facts, set };
 }
 
+/** `A/B@REF` is the set of VM B; where there is no such VM, disk B of the VM A in `default`. */
+async function readAddressed(host: Host, repo: Repo, address: Address): Promise<{ facts: VmFacts; address: Address }> {
+  const facts = await readVm(host, repo, address);
+  if (address.disk !== null || address.namespace === 'default' || facts.disks.length > 0) return { facts, address };
+  const short = { namespace: 'default', vm: address.namespace, disk: address.vm, ref: address.ref };
+  const others = await readVm(host, repo, short);
+  return others.disks.some(({ name }) => name === short.disk) ? { facts: others, address: short } : { facts, address };
+}
+
 /** Finds what an address means (spec 2.1); 3 with the candidates when it means nothing or too much. */
 export async function resolve(host: Host, repo: Repo, word: string): Promise<Found> {
-  const address = reading('ADDR', () => parseAddress(word));
-  const facts = await readVm(host, repo, address);
+  const { facts, address } = await readAddressed(
+    host,
+    repo,
+    reading('ADDR', () => parseAddress(word)),
+  );
   if (address.disk === null) return setOf(facts, address);
   const disk = facts.disks.find(({ name }) => name === address.disk);
   if (disk !== undefined) return pointOf(facts, address, disk);
