@@ -1,11 +1,11 @@
-import { choice, given, optional, text } from '@platter/command/flag';
+import { choice, given, optional } from '@platter/command/flag';
 import { Invalid } from '@platter/units/invalid';
 import { checkAbsolute } from '@platter/units/path';
 import { consumers } from './consumer.ts';
 
 /** Where the manifests are; of every verb. */
 export const placeFlags = {
-  root: given({ ...text, value: 'DIR', default: '/', help: 'the root of a mounted image' }),
+  root: given({ value: 'DIR', parse: parseRoot, default: '/', help: 'the root of a mounted image' }),
   dir: given({
     value: 'DIR',
     parse: checkAbsolute,
@@ -24,6 +24,12 @@ export const consumerFlag = {
 export const ifShaFlag = {
   'if-sha': optional({ value: 'HEX', parse: parseSha, help: 'only while the staged content has this SHA-256' }),
 };
+
+/** An empty word is most likely a variable nobody set, and must not mean the current directory. */
+function parseRoot(word: string): string {
+  if (word !== '' && !word.includes('\0')) return word;
+  throw new Invalid('the root is empty');
+}
 
 function parseSha(word: string): string {
   if (/^[0-9a-f]{64}$/i.test(word)) return word.toLowerCase();

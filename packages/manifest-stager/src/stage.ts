@@ -26,7 +26,8 @@ export async function stage(call: Call<Flags>, verb: 'add' | 'replace'): Promise
   const items = readable(content, file);
   const candidate = { name, mode: await modeOf(call, place, verb), consumer };
   const objects = acceptable({ ...candidate, items }, file);
-  const check = () => refuseConflict(call, place, { ...candidate, objects });
+  const warn = once(call.warn);
+  const check = () => refuseConflict({ host: call.host, warn }, place, { ...candidate, objects });
   const wish = { verb, name, mode: candidate.mode, sha256: sha256(content), ifSha };
   await tell(call, await perform(call, { place, wish, content, check }));
 }
@@ -38,11 +39,24 @@ async function modeOf(call: Call<Flags>, place: Place, verb: 'add' | 'replace'):
   return found['every-boot'] === null && found['first-boot'] !== null ? 'first-boot' : 'every-boot';
 }
 
-async function refuseConflict({ host, warn }: Call<unknown>, place: Place, candidate: Candidate): Promise<void> {
+async function refuseConflict(
+  { host, warn }: Pick<Call, 'host' | 'warn'>,
+  place: Place,
+  candidate: Candidate,
+): Promise<void> {
   const [{ conflict }, { neighbours }] = await Promise.all([import('./conflict.ts'), import('./neighbours.ts')]);
   const others = await neighbours(host, place, candidate);
   const met = conflict(candidate, others);
   if (met !== undefined) throw met;
-  for (const { path, unreadable } of others)
-    if (unreadable !== undefined) warn(`${path}: could not tell its objects: ${unreadable}`);
+  const unreadable = others.filter((other) => other.unreadable !== undefined);
+  for (const { path, unreadable: why } of unreadable) warn(`${path}: could not tell its objects: ${why}`);
+}
+
+/** Says nothing twice: conflicts are looked for before the folder is made, and again under its lock. */
+function once(say: (text: string) => void): (text: string) => void {
+  const said = new Set<string>();
+  return (text) => {
+    if (!said.has(text)) say(text);
+    said.add(text);
+  };
 }

@@ -71,7 +71,9 @@ export function readStream(text: string): Stream {
     prettyErrors: false,
   });
   const documents = (Array.isArray(parsed) ? parsed : []) as Document.Parsed[];
-  const wrong = documents.flatMap(({ errors }) => errors.map(({ message, pos }) => ({ message, ...at(pos[0]) })));
+  const wrong = documents.flatMap(({ errors }) =>
+    errors.map(({ message, pos }) => ({ message: spoken(message), ...at(pos[0]) })),
+  );
   const control = unprintable.exec(text);
   if (control) wrong.unshift({ message: 'control characters are not allowed', ...at(control.index) });
   const read =
@@ -89,10 +91,13 @@ function readDocument(document: Document.Parsed, fail: (message: string) => void
     const value: unknown = document.toJS({ maxAliasCount: 100 });
     return value === null ? [] : [{ document, value }];
   } catch (error) {
-    fail((error as Error).message);
+    fail(spoken((error as Error).message));
     return [];
   }
 }
+
+/** The parser is recursive: what it says when it runs out of stack is no help. */
+const spoken = (message: string) => (/stack/i.test(message) ? 'it is nested too deeply' : message);
 
 export type Path = readonly (string | number)[];
 

@@ -96,3 +96,8 @@ it('a dry run prints what a shell could do, and doing that comes to the same', a
   expect((await say('add x v1.yaml')).stdout).toContain('unchanged');
   expect(await readdir(staging())).toEqual(['x.yaml']);
 });
+
+it('an empty root is refused: it would be the current directory', async () => {
+  const { code, stderr } = await run([...tool, 'list', '--root', ''], { cwd: root });
+  expect([code, stderr]).toEqual([2, 'manifest-stager: --root: the root is empty\n']);
+});

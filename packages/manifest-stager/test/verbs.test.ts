@@ -287,7 +287,7 @@ describe('what is no conflict', () => {
   ] as const)('%s', async ([, world, line]) => expect((await say(machine({ ...base, ...world }), line)).code).toBe(0));
   it('a file nobody can read, which is told', async () => {
     const { code, warnings } = await say(machine({ ...base, [`${k3s}/b.yaml`]: 'a: [' }), 'add a a.yaml');
-    expect([code, new Set(warnings).size]).toEqual([0, 1]);
+    expect([code, warnings.length]).toEqual([0, 1]);
     expect(warnings[0]).toContain(`${k3s}/b.yaml: could not tell its objects`);
   });
   it('on a live node links in the consumer’s folder are followed, as it does', async () => {

@@ -92,6 +92,7 @@ describe('G101', () => {
     ['a list with a string in it', 'kind: List\nitems:\n- a\n', 3, 'not an object'],
     ['an unknown alias', object('x: *nobody\n'), 1, ''],
     ['aliases that multiply', bomb, 1, 'alias'],
+    ['nesting without end', `a: ${'['.repeat(20_000)}`, 1, 'nested too deeply'],
     ['infinity', object('x: .inf\n'), 4, 'JSON'],
     ['a byte order mark inside', object('x: "\ufeff"\n'), 4, 'control'],
     ['a control character', object('x: "\u0007"\n'), 4, 'control'],
