@@ -108,6 +108,15 @@ describe('compose', () => {
     ]);
   });
 
+  it('counts a cut from where the span begins', async () => {
+    const layers = await Promise.all(
+      [plan(4 * K4, [cell('data'), cell('data')]), plan(K4 + 512, []), plan(2 * K4, [])].map(open),
+    );
+    const spans: Span[] = [];
+    for await (const span of compose(layers, { at: K4 + 100, length: 1000 }, K4)) spans.push(span);
+    expect(spans).toMatchObject([{ at: K4 + 100, length: 1000, kind: 'data', cut: 412 }]);
+  });
+
   it('cuts data into runs', async () => {
     const full = plan(
       8 * K4,

@@ -16,6 +16,8 @@ const packed: Cell = { kind: 'compressed', byte: 9 };
 const zero: Cell = { kind: 'zero', byte: 0 };
 const small: Plan = { clusterBits: 12, size: 2 ** 20, cells: [data, data, zero, packed, packed] };
 
+const late: Plan = { ...small, cells: [packed, data] };
+
 type Damage = (view: DataView, built: Built) => void;
 
 function damaged(plan: Plan, damage: Damage): Uint8Array {
@@ -88,6 +90,12 @@ const cases: readonly (readonly [what: string, plan: Plan, damage: Damage, rules
     small,
     (view, b) => putU64(view, b.entryAt(0), packedHost(view, b, 3)),
     ['G5', 'G5'],
+  ],
+  [
+    'G5 data in a compressed cluster before it',
+    late,
+    (view, b) => putU64(view, b.entryAt(1), packedHost(view, b, 0)),
+    ['G5'],
   ],
   ['G7 both', extended, entry(0, 2, 1), ['G7']],
   ['G8 unaligned', small, (view, b) => or(b.refcountAt + 4, 0x200)(view, b), ['G8']],

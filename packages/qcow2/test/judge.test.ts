@@ -115,6 +115,7 @@ const cases: readonly (readonly [what: string, patch: Patch, expected: string])[
   ['extension of 2^32-1 bytes', all(u32(112, 0x6803f857), u32(116, 2 ** 32 - 1)), 'Q18:CCCCC'],
   ['extensions without an end', extension(0x6803f857, new Uint8Array(65536 - 120)), 'Q18:CCCCC'],
   ['extension up to the backing name', all(extension(0x6803f857, new Uint8Array(48)), backing('x', 168)), 'Q4:RRRRW'],
+  ['extension over the backing name', all(u32(112, 0x6803f857), u32(116, 1000), backing('x')), 'Q4:RRRRW Q18:CCCCC'],
   ['data file name', extension(0x44415441, encode('/dev/sda')), 'Q19:RRRRR'],
   ['encryption header', extension(0x0537be77, new Uint8Array(16)), 'Q19:RRRRR'],
   ['stray backing format', extension(0xe2792aca, encode('raw')), 'Q20:WWRWW'],
