@@ -78,6 +78,7 @@ async function adopted(pool: Pool, volume: Volume, { path, taken, token }: Arriv
   const told = { size, sha256, method, token: token ?? null, path: pathOf(volume, 'head') };
   if (await isSame(pool, volume, { image, sha256 })) {
     await pool.host.change(because(remove(path), 'the head holds these bytes already'));
+    await pruned(pool, volume, image);
     return recordOf(volume.name, { ...told, outcome: 'unchanged' });
   }
   if (sha256 !== null || volume.sidecar === 'absent') await noteImage(pool, volume, { image, sha256 });

@@ -8,7 +8,7 @@ import { familiesIn } from './families.ts';
 import { createdPolicy } from './policy.ts';
 import { hidden, type Pool, poolOf } from './pool.ts';
 import { type PoolFile, readPoolFile } from './sidecar.ts';
-import { built } from './steps.ts';
+import { built, takeAway } from './steps.ts';
 
 /** What the person wants of a new pool. */
 export interface InitWish {
@@ -139,6 +139,6 @@ async function probe(pool: Pool): Promise<string | null> {
     if (!(error instanceof Failure) || error.kind !== 'unsupported' || error.details.because === undefined) throw error;
     return error.details.because;
   } finally {
-    for (const path of [source, clone, further]) await host.change(remove(path));
+    await takeAway(pool, [source, clone, further], 'the probe is over');
   }
 }

@@ -10,13 +10,26 @@ import { nextNumber, sameImage, savedNumber } from './naming.ts';
 import { hidden, type Pool } from './pool.ts';
 import type { VolumeFile } from './sidecar.ts';
 
+/** Takes temporaries away, each tried again once: a signal or an error at one of them leaves none behind, and is thrown at the end. */
+export async function takeAway(pool: Pick<Pool, 'host'>, paths: readonly string[], why: string): Promise<void> {
+  const errors: unknown[] = [];
+  for (const path of paths) {
+    const attempt = () => pool.host.change(because(remove(path), why));
+    await attempt().catch((error) => {
+      errors.push(error);
+      return attempt();
+    });
+  }
+  if (errors.length > 0) throw errors[0];
+}
+
 /** Builds something under a temporary name beside its path; when the work fails the temporary goes. */
 export async function built<T>(pool: Pool, path: string, work: (temp: string) => Promise<T>): Promise<T> {
   const temp = pool.temp(path);
   try {
     return await work(temp);
   } catch (error) {
-    await pool.host.change(because(remove(temp), 'it is not whole'));
+    await takeAway(pool, [temp], 'it is not whole');
     throw error;
   }
 }

@@ -1,5 +1,6 @@
 import { chmod, remove, rename, sync } from '@platter/host/changes';
 import { because } from '@platter/host/door';
+import { Failure } from '@platter/host/failure';
 import { about } from './about.ts';
 import { type Image, pathOf, type Revision, type Volume } from './family.ts';
 import { locked } from './lock.ts';
@@ -168,9 +169,8 @@ async function pruneAfter(
   try {
     return await prune(pool, after);
   } catch (error) {
-    const { Interrupted } = await import('@platter/host/failure');
-    if (error instanceof Interrupted) throw error;
-    pool.call.warn(`${after.name} could not be pruned: ${(error as Error).message}`);
+    if (!(error instanceof Failure)) throw error;
+    pool.call.warn(`${after.name} could not be pruned: ${error.message}`);
     return [];
   }
 }
