@@ -3,7 +3,7 @@ import { create, flush, link, sync, truncate } from '@platter/host/changes';
 import type { Host } from '@platter/host/door';
 import { Failure } from '@platter/host/failure';
 import type { Held } from '@platter/host/hold';
-import { hold } from '@platter/host/looks';
+import { hold, lstat } from '@platter/host/looks';
 import { must } from '@platter/host/outcome';
 import { hasJournal, headAt, newXfsFeatures } from './filesystem.ts';
 import { mkfs, parseXfsVersion, xfsVersionProgram } from './mkfs.ts';
@@ -38,7 +38,7 @@ export async function make(host: Host, making: Making): Promise<Made | null> {
     const [made] = await both(host.dry ? Promise.resolve(null) : readBack(host, making), flushed);
     await host.change(link(room.result, target.path));
     await host.change(sync(target.dir));
-    return made;
+    return made && { ...made, disk: { ...made.disk, file: (await host.query(lstat(target.path))) ?? made.disk.file } };
   } finally {
     held?.close();
   }
