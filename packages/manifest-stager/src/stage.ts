@@ -1,11 +1,13 @@
 import type { Call } from '@platter/command/call';
 import { checkName } from '@platter/units/name';
 import { perform } from './change.ts';
-import type { Candidate } from './conflict.ts';
+import { type Candidate, conflict } from './conflict.ts';
 import type { Consumer } from './consumer.ts';
 import { sha256 } from './hash.ts';
 import { readInput } from './input.ts';
+import { acceptable, readable } from './lint/judge.ts';
 import { type Mode, manifestName } from './manifest.ts';
+import { neighbours } from './neighbours.ts';
 import { tell } from './outcome.ts';
 import { type Place, placeOf } from './place.ts';
 import { find } from './staged.ts';
@@ -20,7 +22,6 @@ export async function stage(call: Call<Flags>, verb: 'add' | 'replace'): Promise
   const [name = '', source = ''] = call.words;
   checkName(manifestName, name);
   const { file, content } = await readInput(call, source);
-  const { acceptable, readable } = await import('./lint/judge.ts');
   const place = placeOf(call.flags, call.cwd);
   const { consumer, 'if-sha': ifSha } = call.flags;
   const items = readable(content, file);
@@ -44,7 +45,6 @@ async function refuseConflict(
   place: Place,
   candidate: Candidate,
 ): Promise<void> {
-  const [{ conflict }, { neighbours }] = await Promise.all([import('./conflict.ts'), import('./neighbours.ts')]);
   const others = await neighbours(host, place, candidate);
   const met = conflict(candidate, others);
   if (met !== undefined) throw met;

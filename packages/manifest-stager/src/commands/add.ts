@@ -1,7 +1,6 @@
 import { on } from '@platter/command/flag';
 import { verb } from '@platter/command/verb';
 import { consumerFlag, placeFlags } from '../flags.ts';
-import { stage } from '../stage.ts';
 
 export default verb({
   about: 'Stage a manifest under a name that must be new. The same bytes under the name are left as they are.',
@@ -18,5 +17,5 @@ export default verb({
     ['kustomize build . | manifest-stager add migrate-0-6 - --first-boot', 'stages what a pipe brings, for first boot'],
     ['manifest-stager add report report.yaml --root /mnt/image -n', 'shows what it would do to a mounted image'],
   ],
-  run: (call) => stage(call, 'add'),
+  run: async (call) => (await import('../stage.ts')).stage(call, 'add'),
 });

@@ -1,7 +1,6 @@
 import { on } from '@platter/command/flag';
 import { verb } from '@platter/command/verb';
 import { consumerFlag, ifShaFlag, placeFlags } from '../flags.ts';
-import { stage } from '../stage.ts';
 
 export default verb({
   about: 'Put other content under a name that must be staged. A reader sees the old bytes or the new ones.',
@@ -22,5 +21,5 @@ export default verb({
     ],
     ['sed s/a/b/ x.yaml | manifest-stager replace x -', 'takes the content from a pipe'],
   ],
-  run: (call) => stage(call, 'replace'),
+  run: async (call) => (await import('../stage.ts')).stage(call, 'replace'),
 });
