@@ -7,9 +7,6 @@ export const CHUNK = 65536;
 
 const RUN = 32 * CHUNK;
 
-/** SHA-256 of a chunk of zeroes; such chunks are left out of the content digest. */
-const ZERO_CHUNK = 'de2f256064a0af797747c2b97505dc0b9f3df0de4f489eac731c23ae9ca9cc31';
-
 function allZero(numbers: Uint8Array | Int32Array): boolean {
   for (let index = 0; index < numbers.length; index++) if (numbers[index] !== 0) return false;
   return true;

@@ -4,6 +4,8 @@ import { type Header, leastHeader, soundClusterBits } from './header.ts';
 import { shapeOf } from './shape.ts';
 import { escapeText } from './text.ts';
 
+// One function per row of the table in judge.ts: what breaks the rule in a header, or null. Pure.
+
 /** What is wrong: the value to show and a clause that says why. */
 export type Fault = { value: string | number; message: string } | null;
 

@@ -246,11 +246,17 @@ describe('one image', () => {
       const raw = rawOf(file);
       expect(difference(content, raw), what).toBe(-1);
       const counted = await census(source, layer.header);
+      const verdict = checkRc(file);
+      // QEMU 7.2 now and then puts data into a host cluster that compressed clusters use: then we say so as well.
+      if (verdict === 2) {
+        expect(counted.findings, what).toContainEqual(expect.objectContaining({ rule: 'G5' }));
+        continue;
+      }
       expect(counted.findings, what).toEqual([]);
       expect(counted.dataBytes + counted.zeroBytes + counted.compressedBytes + counted.absentBytes, what).toBe(size);
       const stored = await refcounts(layer);
       expect([stored.leaks > 0 ? 3 : 0, stored.findings.filter(({ verdict }) => verdict === 'corrupt')], what).toEqual([
-        checkRc(file),
+        verdict,
         [],
       ]);
       const copy = path('copy.qcow2');
