@@ -70,9 +70,10 @@ async function server(host: Host, path: string, file: Stat): Promise<string | nu
 
 /** Who keeps a file or block device in use, in words; null when nobody binding was found. */
 export async function holder(host: Host, path: string, file: Stat): Promise<string | null> {
-  if (file.kind === 'block') {
-    const where = await mounted(host, file.rdev);
-    return where === null ? null : `it is ${where}`;
-  }
-  return (await writer(host, path, file)) ?? server(host, path, file);
+  return (await writer(host, path, file)) ?? (file.kind === 'block' ? user(host, file) : server(host, path, file));
+}
+
+async function user(host: Host, { rdev }: Stat): Promise<string | null> {
+  const where = await mounted(host, rdev);
+  return where === null ? null : `it is ${where}`;
 }

@@ -28,7 +28,7 @@ export async function verify(call: Call, target: Target, demand: Demand): Promis
   const raw = demand['from-format'] === 'raw';
   const question = { path: target.path, raw, devices: raw, census: true, holder };
   await surveyed(call.host, question, async (found, opened) => {
-    const disk = sound(found, target);
+    const disk = sound(found, target, raw);
     const leaks = await checked(call, disk, { target, opened: opened as Opened });
     const states = filesystemStates(disk, target);
     expected(disk, target, demand);
@@ -61,17 +61,18 @@ const moving = ({ said }: Target, why: string) =>
   });
 
 /** A disk whose header and tables keep every rule, and that nobody writes to. */
-function sound(found: Found, target: Target): Disk {
+function sound(found: Found, target: Target, raw: boolean): Disk {
   const no = (why: string, hint?: string) =>
     new Failure('refused', `cannot verify ${target.said}: ${why}`, hint ? { hint } : {});
   if (found.kind === 'absent') throw no('there is nothing');
   if (found.kind === 'thing') throw no(`it is ${found.what}`);
   if (found.kind === 'named') throw no(`it is ${found.what}`, found.way);
   if (found.kind === 'unknown') throw no('it is not recognised', 'if it is a raw image, say --from-format raw');
+  if (raw && found.format !== 'raw') throw no(`it is ${found.format}, not raw`, 'leave --from-format out');
   if (found.holder !== null) throw moving(target, found.holder);
   const broken = failureOf(found.findings, `cannot verify ${target.said}`);
   if (broken !== null) throw broken;
-  if (found.content === null) throw no(`it is ${found.format}, which only import judges`);
+  if (found.content === null) throw no(`it is ${found.format}, which nobody here judges`);
   return found;
 }
 

@@ -189,6 +189,16 @@ needs('strace', 'qemu-img')('a hostile image', () => {
     expect(before.equals(await readFile(at(name)))).toBe(true);
   });
 
+  it('that was cut anywhere is never taken for sound', async () => {
+    const image = await readFile(at('sound'));
+    const cuts = Array.from({ length: 60 }, (_, n) => Math.floor(((n + 0.5) * image.length) / 60));
+    await mkdir(join(folder.path, 'cuts'));
+    const paths = cuts.map((length) => join(folder.path, 'cuts', String(length)));
+    for (const [n, path] of paths.entries()) await writeFile(path, image.subarray(0, cuts[n]));
+    const { code, stdout } = await run([...tool, 'verify', '-o', 'json', ...paths]);
+    expect([code, records(stdout).map(({ failure }) => failure)]).toEqual([7, paths.map(() => 'corrupt')]);
+  });
+
   it('with internal snapshots is kept and verified, with a warning', async () => {
     const path = at('snapshot');
     await writeFile(path, await readFile(at('sound')));
