@@ -73,7 +73,10 @@ export const cases: readonly CrashCase[] = [
   {
     name: 'manifest-stager add',
     needs: [],
-    prepare: input,
+    async prepare(dir) {
+      await input(dir);
+      await mkdir(join(dir, 'var/lib'), { recursive: true });
+    },
     command: (dir) => tool(dir, 'add', 'x', join(dir, 'wanted.yaml')),
     ...invariants({ before: {}, after: staged(wanted) }),
   },

@@ -1,8 +1,10 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { run, succeed } from '../../../e2e/ground/run.ts';
+
+vi.setConfig({ testTimeout: 60_000 });
 
 const tool = [process.execPath, join(import.meta.dirname, '../dist/cli.mjs')];
 const map = (name: string, value: string) =>
@@ -80,7 +82,7 @@ it('the same name at once in both modes ends in one of them', async () => {
   }
 });
 
-it('a locked folder is busy, and the message names who holds it', { timeout: 30_000 }, async () => {
+it('a locked folder is busy, and the message names who holds it', async () => {
   await say('add x v1.yaml');
   const { code, stderr } = await run(['flock', '-x', staging(), ...tool, 'rm', 'x', '--root', 'image'], { cwd: root });
   expect(code).toBe(4);
