@@ -1,4 +1,4 @@
-import { type Document, LineCounter, type ParsedNode, parseAllDocuments, type ScalarTag } from 'yaml';
+import { type Document, LineCounter, type ParsedNode, parseAllDocuments, type ScalarTag, type Tags } from 'yaml';
 
 /** A document of a stream as Kubernetes reads it: go-yaml 2 (sigs.k8s.io/yaml), then JSON. */
 interface Read {
@@ -58,40 +58,35 @@ const unprintable = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufeff\ufffe\u
 /** Reads a stream of YAML or JSON; aliases may be expanded 100 times in each document. */
 export function readStream(text: string): Stream {
   const lines = new LineCounter();
-  const at = (offset: number) => {
+  const place = (offset: number) => {
     const { line, col } = lines.linePos(offset);
     return { line, column: Math.max(col, 1) };
   };
-  const parsed = parseAllDocuments(text, {
-    version: '1.1',
-    schema: 'failsafe',
-    merge: true,
-    customTags: (tags) => [...tags, ...scalars],
-    lineCounter: lines,
-    prettyErrors: false,
-  });
-  const documents = (Array.isArray(parsed) ? parsed : []) as Document.Parsed[];
+  const documents = parse(text, lines);
   const wrong = documents.flatMap(({ errors }) =>
-    errors.map(({ message, pos }) => ({ message: spoken(message), ...at(pos[0]) })),
+    errors.map(({ message, pos }) => ({ message: spoken(message), ...place(pos[0]) })),
   );
   const control = unprintable.exec(text);
-  if (control) wrong.unshift({ message: 'control characters are not allowed', ...at(control.index) });
-  const read =
-    wrong.length > 0
-      ? []
-      : documents.flatMap((document) =>
-          readDocument(document, (said) => wrong.push({ message: said, ...at(document.range[0]) })),
-        );
-  return { documents: read, wrong, place: at };
+  if (control) wrong.unshift({ message: 'control characters are not allowed', ...place(control.index) });
+  if (wrong.length > 0) return { documents: [], wrong, place };
+  const fail = (document: Document.Parsed, message: string) => wrong.push({ message, ...place(document.range[0]) });
+  return { documents: documents.flatMap((document) => readDocument(document, fail)), wrong, place };
+}
+
+function parse(text: string, lineCounter: LineCounter): Document.Parsed[] {
+  const customTags = (tags: Tags) => [...tags, ...scalars];
+  const options = { version: '1.1', schema: 'failsafe', merge: true, prettyErrors: false } as const;
+  const documents = parseAllDocuments(text, { ...options, customTags, lineCounter });
+  return Array.isArray(documents) ? documents : [];
 }
 
 /** A document as JSON; one of comments only is none. */
-function readDocument(document: Document.Parsed, fail: (message: string) => void): Read[] {
+function readDocument(document: Document.Parsed, fail: (document: Document.Parsed, message: string) => void): Read[] {
   try {
     const value: unknown = document.toJS({ maxAliasCount: 100 });
     return value === null ? [] : [{ document, value }];
   } catch (error) {
-    fail(spoken((error as Error).message));
+    fail(document, spoken((error as Error).message));
     return [];
   }
 }
