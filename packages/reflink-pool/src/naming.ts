@@ -17,11 +17,14 @@ export function latest(volume: Pick<Volume, 'head' | 'revisions'>): Revision | u
   return others.findLast((revision) => !sideOf(revision)) ?? others.at(-1);
 }
 
-/** The number under which the head is saved (N3): some twin above which there are only side revisions; null when it is not. */
+/**
+ * The number under which the head is saved (N3): the twin above which there are only side revisions; null when it is
+ * not. A side revision that became the head by a revert does not count: `latest` and retention would pass it over.
+ */
 export function savedNumber(volume: Pick<Volume, 'head' | 'revisions'>): number | null {
   for (const revision of volume.revisions.toReversed()) {
-    if (isTwin(volume, revision)) return revision.number;
-    if (!sideOf(revision)) return null;
+    if (sideOf(revision)) continue;
+    return isTwin(volume, revision) ? revision.number : null;
   }
   return null;
 }

@@ -2,7 +2,7 @@ import { chmod, remove, rename, sync } from '@platter/host/changes';
 import { because } from '@platter/host/door';
 import { Failure } from '@platter/host/failure';
 import { about } from './about.ts';
-import { type Image, pathOf, type Revision, type Volume } from './family.ts';
+import { type Image, imageFacts, pathOf, type Revision, type Volume } from './family.ts';
 import { locked } from './lock.ts';
 import { around, type Machine, mustExist } from './machine.ts';
 import { revisionFile } from './name.ts';
@@ -44,7 +44,7 @@ export async function stopped(pool: Pool, scene: Scene, wish: StopWish): Promise
   const ms = stopwatch();
   const { told, after } = await perform(pool, scene, { decision, label: wish.label });
   const spent = ms();
-  const pruned = await pruneAfter(pool, scene, { decision, after });
+  const pruned = await pruneAfter(pool, scene, after);
   const head = after.head?.path ?? null;
   const unclean = isUnclean(scene.volume, scene.machine);
   const facts = { savedAs: null, prepared: after.prepared !== null, ...told };
@@ -158,14 +158,12 @@ async function noteUnclean(pool: Pool, volume: Volume, { ino, size, mtimeNs }: I
   await put(pool, volume, { images, why: 'its last writes may be missing' });
 }
 
-/** Retention after a commit, and where there was nothing to stop; that it failed does not undo the stop. */
-async function pruneAfter(
-  pool: Pool,
-  { volume, machine }: Scene,
-  { decision, after }: { decision: Stop; after: Volume },
-) {
-  const due = (decision === 'commit' && !isUnclean(volume, machine)) || decision === 'already';
-  if (!due || volume.file.volumeKind !== 'saved') return [];
+/**
+ * Retention after every stop that was not of an unclean working copy, so that a second one finds nothing more to remove;
+ * that it failed does not undo the stop.
+ */
+async function pruneAfter(pool: Pool, { volume, machine }: Scene, after: Volume): Promise<number[]> {
+  if (volume.file.volumeKind !== 'saved' || isUnclean(volume, machine) || hasUncleanHead(after)) return [];
   try {
     return await prune(pool, after);
   } catch (error) {
@@ -174,3 +172,6 @@ async function pruneAfter(
     return [];
   }
 }
+
+const hasUncleanHead = (volume: Volume) =>
+  volume.head !== null && imageFacts(volume, volume.head)?.consistency === 'unclean';
