@@ -36,14 +36,20 @@ export function unreadable(leaves: readonly Leaf<unknown>[]): Finding[] {
   );
 }
 
+/** C1, or what is wrong with the manifest that should be in the gap. */
+function gap(scene: Scene, id: string): Finding[] {
+  const lost = scene.disk.points.filter(({ name, value }) => value === null && name.slice(7) === `${id}.json`);
+  return lost.length > 0 ? unreadable(lost) : [bad('C1', nameOf(scene, id), 'there is no manifest of it')];
+}
+
 /** Follows `parent` from a point down; stops at a full, at a gap (C1), in a circle (C3) or after 1024 links. */
-function walk(scene: Scene, id: string): { links: Point[]; findings: Finding[] } {
+function walk(scene: Scene, id: string): Chain {
   const points = readable(scene.disk);
   const links: Point[] = [];
   let next: string | undefined = id;
   while (next !== undefined) {
     const here = points.find((point) => point.id === next);
-    if (here === undefined) return { links, findings: [bad('C1', nameOf(scene, next), 'there is no manifest of it')] };
+    if (here === undefined) return { links, findings: gap(scene, next) };
     if (links.includes(here)) return { links, findings: [bad('C3', nameOf(scene, next), 'it is its own ancestor')] };
     links.unshift(here);
     if (links.length > maxLinks)
@@ -162,16 +168,16 @@ function sharing(scene: Scene, links: readonly Point[]): Finding[] {
   });
 }
 
-const rules = [chainFindings, uniqueness, types, states, identities, order, files, sharing] as const;
+/** Rules that a chain can only be judged by as far down as its full. */
+const wholeRules = [chainFindings, types] as const;
+const linkRules = [uniqueness, states, identities, order, files, sharing] as const;
 
-/** The chain of a point and every C rule about it that is broken, by rule (spec 3.6). */
+/** The chain of a point and every C rule about it that is broken (spec 3.6). */
 export function chainOf(scene: Scene, id: string): Chain {
   const { links, findings } = walk(scene, id);
-  const gone = scene.disk.points.filter(({ value }) => value === null);
-  const told = findings.length > 0 ? unreadable(gone) : [];
-  const whole = findings.length > 0 ? rules.slice(1) : rules;
-  const others = unreadable([scene.disk.identity]);
-  return { links, findings: [...others, ...told, ...findings, ...whole.flatMap((rule) => rule(scene, links))] };
+  const rules = findings.length > 0 ? linkRules : [...wholeRules, ...linkRules];
+  const own = unreadable([scene.disk.identity]);
+  return { links, findings: [...own, ...findings, ...rules.flatMap((rule) => rule(scene, links))] };
 }
 
 /** C10 and C11 for one set. */

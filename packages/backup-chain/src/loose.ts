@@ -29,7 +29,7 @@ function foreign(path: string, { rule, verdict, at, message }: ImageFinding): Fi
 function strange(path: string, error: unknown): Finding[] {
   if (error instanceof Refused) return error.findings.map((one) => foreign(path, one));
   if (error instanceof ShortRead) return [finding('corrupt', ['Q3', path, 'it ends too early'], { at: error.at })];
-  if (error instanceof NotQcow2) return [finding('corrupt', ['Q1', path, 'it is not a qcow2 image'])];
+  if (error instanceof NotQcow2) return [finding('refused', ['Q1', path, 'it is not a qcow2 image'])];
   if (error instanceof Failure && error.kind === 'refused') return [finding('refused', ['Q1', path, error.message])];
   throw error;
 }

@@ -1,0 +1,114 @@
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { manifestText, seal } from '../src/manifest.ts';
+import { Disk } from '../test/model.ts';
+import { done } from '../test/tool.ts';
+
+/** A repository with one disk: a full and three increments, each with other tables. */
+export interface Fixture {
+  root: string;
+  /** The folder of the disk. */
+  disk: string;
+  ids: string[];
+}
+
+const diskFolder = (root: string, disk = 'data'): string => join(root, 'vms/default/db/disks', disk);
+
+/** Points of a disk, oldest first, by their ids. */
+export const idsOf = (root: string, disk = 'data'): string[] =>
+  readdirSync(join(diskFolder(root, disk), 'points'))
+    .sort()
+    .map((name) => name.slice(7, -5));
+
+const history = (name: string): Disk[] => {
+  const shift = name === 'data' ? 0 : 1;
+  const all = Array.from({ length: 20 }, (_, n) => 2 * n + shift);
+  return [0, 1, 2, 3].map((last) => {
+    const disk = new Disk(64 * 65_536).write(...all);
+    if (last > 0) disk.write(2, 40, 41, 50 + shift).zero(4, 6);
+    if (last > 1) disk.write(8, 42, 43, 52 + shift).zero(10, 12);
+    if (last > 2) disk.write(14, 44, 53).zero(40);
+    return disk;
+  });
+};
+
+/** The content of the newest point. */
+export const newest = (): Uint8Array => (history('data').at(-1) as Disk).bytes;
+
+export async function makeRepository(root: string, disk = 'data'): Promise<void> {
+  mkdirSync(root, { recursive: true });
+  await done(['init', '--repo', root]);
+  const source = join(root, '..', `${disk}.raw`);
+  for (const state of history(disk)) {
+    state.save(source);
+    await done([
+      'capture',
+      '--repo',
+      root,
+      '--vm',
+      'db',
+      `${disk}=${source}`,
+      '--format',
+      'raw',
+      '--uid',
+      `${disk}=uid-${disk}`,
+    ]);
+  }
+}
+
+export class Bench {
+  readonly folder = mkdtempSync(join(tmpdir(), 'platter-matrix-'));
+  readonly good = join(this.folder, 'good');
+  readonly other = join(this.folder, 'other');
+
+  async make(): Promise<void> {
+    await makeRepository(this.good);
+    await makeRepository(this.other, 'swap');
+  }
+
+  copy(): Fixture {
+    const root = join(this.folder, 'damaged');
+    rmSync(root, { recursive: true, force: true });
+    cpSync(this.good, root, { recursive: true, verbatimSymlinks: true });
+    return { root, disk: diskFolder(root), ids: idsOf(root) };
+  }
+
+  dispose(): void {
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+const pad = (n: number): string => String(n).padStart(6, '0');
+
+/** The files of the n-th point. */
+export const manifestFile = ({ disk, ids }: Fixture, n: number): string =>
+  join(disk, 'points', `${pad(n + 1)}-${ids[n]}.json`);
+export const dataFile = ({ disk, ids }: Fixture, n: number): string => join(disk, 'data', `${ids[n]}.0.qcow2`);
+export const digestFile = ({ disk, ids }: Fixture, n: number): string => join(disk, 'data', `${ids[n]}.0.dig`);
+
+/** Changes a manifest and seals it again, so that only its meaning is wrong. */
+export function forge(path: string, change: (manifest: Record<string, unknown>) => void, to = path): void {
+  const { self: _, ...manifest } = JSON.parse(readFileSync(path, 'utf8'));
+  change(manifest);
+  rmSync(to, { force: true });
+  writeFileSync(to, manifestText(seal(manifest)));
+}
+
+/** Changes bytes of a file in place. */
+export function patch(path: string, at: number, bytes: Uint8Array | number[]): void {
+  const content = readFileSync(path);
+  content.set(bytes, at);
+  writeFileSync(path, content);
+}
+
+/** Turns one bit of a file. */
+export function flip(path: string, at: number): void {
+  const content = readFileSync(path);
+  content[at] = (content[at] as number) ^ 0x10;
+  writeFileSync(path, content);
+}
+
+export const u32 = (value: number): number[] => [24, 16, 8, 0].map((shift) => (value >>> shift) & 255);
+export const u64 = (value: bigint): number[] =>
+  Array.from({ length: 8 }, (_, n) => Number((value >> BigInt(56 - 8 * n)) & 255n));

@@ -1,0 +1,117 @@
+import type { Call } from '@platter/command/call';
+import { asFailure, exitCode } from '@platter/command/report';
+import type { Verb } from '@platter/command/verb';
+import { readWords } from '@platter/command/words';
+import type { Host } from '@platter/host/door';
+import { dry } from '@platter/host/dry';
+import type { Failure } from '@platter/host/failure';
+import { local } from '@platter/host/local';
+import capture from '../src/commands/capture.ts';
+import init from '../src/commands/init.ts';
+import list from '../src/commands/list.ts';
+import plan from '../src/commands/plan.ts';
+import restore from '../src/commands/restore.ts';
+import show from '../src/commands/show.ts';
+import validate from '../src/commands/validate.ts';
+
+const verbs: Record<string, Verb> = { init, capture, list, plan, restore, show, validate };
+
+/** What a run of a verb said and how it ended. */
+export interface Ran {
+  code: number;
+  failure: Failure | null;
+  records: Record<string, unknown>[];
+  text: string[];
+  notes: string[];
+  steps: string[];
+}
+
+export interface Stage {
+  host?: Host;
+  stdin?: string;
+  cwd?: string;
+  /** Milliseconds; each look at the clock is a second later. */
+  at?: number;
+}
+
+/** A machine whose locks and open files end with the verb, as they do with its process. */
+function ending(host: Host): { host: Host; end(): void } {
+  const ends: (() => void)[] = [];
+  const kept = <T>(answer: T): T => {
+    const { release, close } = (answer ?? {}) as { release?: () => void; close?: () => void };
+    if (release) ends.push(release);
+    if (close) ends.push(close);
+    return answer;
+  };
+  const machine: Host = {
+    dry: host.dry,
+    query: async (query) => kept(await host.query(query)),
+    change: async (change) => kept(await host.change(change)),
+  };
+  const quietly = (end: () => void) => {
+    try {
+      end();
+    } catch {
+      // closed by the verb itself
+    }
+  };
+  return { host: machine, end: () => ends.reverse().forEach(quietly) };
+}
+
+/** Runs a verb in this process, as `main` would. */
+export async function tool(
+  argv: readonly string[],
+  { host: given = local(), stdin = '', cwd = '/', at }: Stage = {},
+): Promise<Ran> {
+  const [name = '', ...words] = argv;
+  const verb = verbs[name] as Verb;
+  const ran: Ran = { code: 0, failure: null, records: [], text: [], notes: [], steps: [] };
+  const { host, end } = ending(given);
+  let clock = at ?? Date.now();
+  try {
+    const said = readWords(verb, words, {});
+    const machine = said.flags['dry-run'] === true ? dry(host, (line) => ran.steps.push(line)) : host;
+    const call: Call = {
+      ...said,
+      host: machine,
+      env: {},
+      cwd,
+      uid: 0,
+      holder: { tool: 'backup-chain', verb: name, pid: process.pid, host: 'here', since: '2026-01-12T02:00:00Z' },
+      version: '0.1.0',
+      now: () => {
+        clock += 1000;
+        return at === undefined ? Date.now() : clock;
+      },
+      random: (length) => crypto.getRandomValues(new Uint8Array(length)),
+      uuid: () => crypto.randomUUID(),
+      input: async () => new TextEncoder().encode(stdin),
+      lines: async function* () {
+        yield* stdin.split('\n');
+      },
+      stream: async function* () {},
+      emit: async (record, { text = [] }) => {
+        ran.records.push(record);
+        ran.text.push(...(typeof text === 'string' ? [text] : text));
+      },
+      write: async (bytes) => void ran.text.push(new TextDecoder().decode(bytes)),
+      note: (text) => void ran.notes.push(text),
+      warn: (text) => void ran.notes.push(text),
+      progress: () => ({ update: () => {}, end: () => {} }),
+    };
+    await verb.run(call);
+  } catch (error) {
+    ran.failure = asFailure(error);
+    ran.code = exitCode(ran.failure);
+  } finally {
+    end();
+  }
+  return ran;
+}
+
+/** The same for a run that must end well. */
+export async function done(argv: readonly string[], stage: Stage = {}): Promise<Ran> {
+  const ran = await tool(argv, stage);
+  if (ran.failure !== null) throw ran.failure;
+  return ran;
+}
