@@ -41,7 +41,10 @@ async function converge(session: Session, spec: GroupSpec): Promise<Result> {
   const made = await makeFiles(session, spec, { served, targets });
   const failure = await finish(session, spec, endingOf(group, served, made));
   const drift = driftOf(spec.files, group.images, extentOf(spec, served));
-  return { drift, failure: together([...made.failures, ...drift.flatMap(shrinking)], made.asked) ?? failure };
+  const shrinks = drift.flatMap(shrinking);
+  const failed = together([...made.failures, ...shrinks], made.asked + shrinks.length);
+  const seen = session.deeds.length === 0 ? { group, facts: served.facts } : null;
+  return { drift, failure: failed ?? failure, seen };
 }
 
 /** Refuses a group that could not be attached whole, is not whole, or was made with other extents. */

@@ -3,6 +3,8 @@ import { activate } from './activate.ts';
 import { members, settle } from './commit.ts';
 import { writeSidecar } from './create.ts';
 import { attachGroup, checkGroup } from './group.ts';
+import type { Image } from './images.ts';
+import type { Seen } from './report.ts';
 import { ensurePrivate } from './serve.ts';
 import type { Session } from './session.ts';
 import { groupPhase, obscured, unfinished } from './situation.ts';
@@ -16,31 +18,39 @@ export function leftOut({ images }: Group): string | null {
   return images.some(({ sidecar }) => !sidecar.autoAttach) ? 'it is to stay down' : null;
 }
 
-/** Serves a group: its images on loops, and its logical volumes active unless `still`. One bad image keeps the others up. */
-export async function attachOne(session: Session, group: Group, still: boolean): Promise<void> {
-  const obscure = obscured(group);
-  const refusal = unfinished(group) ?? (group.images.length === 0 ? obscure : null);
+/**
+ * Serves a group: its images on loops, and its logical volumes active unless `still`. One bad image keeps the others
+ * up. Gives what it saw when nothing had to be done.
+ */
+export async function attachOne(session: Session, asleep: Group, still: boolean): Promise<Seen | null> {
+  const obscure = obscured(asleep);
+  const refusal = unfinished(asleep) ?? (asleep.images.length === 0 ? obscure : null);
   if (refusal !== null) throw refusal;
-  await wake(session, group);
+  const group = await woken(session, asleep);
   const served = await attachGroup(session, group);
   const failure = obscure ?? served.failures[0];
   if (failure !== undefined) throw failure;
   await checkGroup(session, group, served);
   const { vg, scope, facts } = served;
-  if (vg === 'unread') return;
+  if (vg === 'unread') return null;
   if (vg === null) throw unmade(group);
   await ensurePrivate(session, scope.directory);
   await settle(session, members(group.images, facts, vg), { vgUuid: vg.uuid, activate: null, directIO: null });
-  if (still || !group.images.every(({ sidecar }) => sidecar.activate)) return;
-  await activate(session, scope, { vg, lvs: facts.lvs });
+  if (!still && group.images.every(({ sidecar }) => sidecar.activate))
+    await activate(session, scope, { vg, lvs: facts.lvs });
+  return session.deeds.length === 0 ? { group, facts } : null;
 }
 
 /** A group that was to stay down is named: from now on it comes up by itself again. */
-async function wake(session: Session, { images }: Group): Promise<void> {
-  for (const { path, sidecar } of images.filter((image) => !image.sidecar.autoAttach)) {
+async function woken(session: Session, group: Group): Promise<Group> {
+  const images: Image[] = [];
+  for (const image of group.images) {
+    const sidecar = { ...image.sidecar, autoAttach: true };
     const deed = { step: 'sidecar', object: sidecar.file, reason: 'it is to come up by itself again' };
-    await writeSidecar(session, deed, { path, sidecar: { ...sidecar, autoAttach: true } });
+    if (!image.sidecar.autoAttach) await writeSidecar(session, deed, { path: image.path, sidecar });
+    images.push({ ...image, sidecar });
   }
+  return { ...group, images };
 }
 
 const unmade = ({ name }: Group) =>

@@ -5,13 +5,15 @@ import type { Image } from './images.ts';
 import { detach, servedBy } from './loops.ts';
 import { scopeOf } from './serve.ts';
 import type { Session } from './session.ts';
+import { unfinished } from './situation.ts';
 import { stateOf } from './state.ts';
 import type { Group } from './survey.ts';
 import { readVg, vgOfGroup } from './vg.ts';
 
 /** Takes a group down: volumes inactive, loops gone. What is wrong with an image does not keep its loops. */
 export async function detachOne(session: Session, group: Group, stayDown: boolean): Promise<void> {
-  if (group.unknown[0] !== undefined) throw group.unknown[0].failure;
+  const refusal = group.unknown[0]?.failure ?? unfinished(group);
+  if (refusal !== null) throw refusal;
   if (stayDown) await sleep(session, group);
   const kept = group.images.filter((image) => onlyCopy(image) !== null);
   const going = group.images.filter((image) => image.loops.length > 0 && !kept.includes(image));

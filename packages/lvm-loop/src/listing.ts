@@ -4,7 +4,7 @@ import { signature } from '@platter/host/tools/blkid';
 import { type Loop, loops, serves } from '@platter/host/tools/losetup';
 import type { Eyes, Image } from './images.ts';
 import type { LoopDevice } from './records.ts';
-import { factsOf } from './report.ts';
+import { factsOf, nothingSaid } from './report.ts';
 import type { Session } from './session.ts';
 import { recordOf } from './status.ts';
 import { findSidecars, type Group, groupNames, groupSeen } from './survey.ts';
@@ -20,7 +20,7 @@ export async function listGroups(session: Session, all: boolean): Promise<void> 
   for (const name of groupNames(found)) {
     const group = await groupSeen(eyes, found, name);
     const facts = await factsOf(session, group);
-    const record = recordOf({ group, facts, shared: new Map() }, { drift: [], failure: null }, []);
+    const record = recordOf({ group, facts, shared: new Map() }, nothingSaid, []);
     for (const { failure } of [...group.unknown, ...group.unreadable]) call.warn(failure.message);
     if (record.status.phase === 'unknown') obscure += 1;
     groups.push(group);

@@ -33,11 +33,23 @@ export async function attach(session: Session, deed: Deed, served: Served): Prom
   return lockedLoops(session, async () => {
     const [loop] = session.host.dry ? [] : await on(session, served);
     if (loop !== undefined && !loop.autoclear) return checked(served, loop).name;
-    await prove(session, { deed, program: attaching(served) }, async () =>
-      (await on(session, served)).length > 0 ? null : 'no loop serves it',
-    );
+    const proof = async () => ((await on(session, served)).length > 0 ? null : 'no loop serves it');
+    await patiently(session, () => prove(session, { deed, program: attaching(served) }, proof));
     return session.host.dry ? deviceToCome(served.file) : checked(served, await only(session, served)).name;
   });
+}
+
+/** Somebody else may take the minor that was found free; then another is looked for. */
+async function patiently(session: Session, work: () => Promise<void>): Promise<void> {
+  for (let left = tries; ; left -= 1) {
+    try {
+      return await work();
+    } catch (error) {
+      const lost = error instanceof Failure && /busy|temporarily unavailable/i.test(error.details.said ?? '');
+      if (!lost || left === 0) throw error;
+      await session.host.query(run('sleep', [pause]));
+    }
+  }
 }
 
 /** Whether some loop serves the file. */

@@ -1,7 +1,7 @@
 import { extentsOf } from './extents.ts';
 import type { Image } from './images.ts';
 import type { Pv, Vg } from './reports.ts';
-import type { FileSpec } from './spec.ts';
+import { type FileSpec, sizeText } from './spec.ts';
 
 const MiB = 1024 ** 2;
 
@@ -97,7 +97,7 @@ function unserved(directIO: 'auto' | 'off', { loops: [loop] }: Image): Step[] {
 function growth({ spec, pv }: Wanted, image: Image, vg: Vg | 'unread' | null): Step[] {
   const has = image.file?.size ?? 0;
   const size = Math.max(has, spec.size);
-  const reason = `${spec.name} is to have ${size} bytes`;
+  const reason = `it is to have ${sizeText(size)}`;
   const longer: Step[] = has < size ? [{ do: 'lengthen', from: has, to: size, reason }] : [];
   const told: Step[] = has < size || short(image, size) ? [{ do: 'capacity', to: size, reason }] : [];
   const used: Step[] = has < size || fewer(pv, vg, size) ? [{ do: 'resize', reason }] : [];
@@ -129,6 +129,8 @@ export function driftOf(files: readonly FileSpec[], images: readonly Image[], ex
       return [{ object: sidecar.file, kind: 'not-in-spec', detail }];
     }
     if (size - spec.size < Math.max(extentSize, MiB)) return [];
-    return [{ object: sidecar.file, kind: 'smaller-in-spec', detail: `has ${size} bytes, wanted ${spec.size}` }];
+    return [
+      { object: sidecar.file, kind: 'smaller-in-spec', detail: `has ${sizeText(size)}, wanted ${sizeText(spec.size)}` },
+    ];
   });
 }

@@ -25,6 +25,7 @@ const spec = z.looseObject({
   allocation: z.enum(['full', 'sparse']),
   directIO: z.enum(['auto', 'off']),
   activate: z.boolean(),
+  thinPools: z.optional(z.array(z.looseObject({ name: z.string(), size: z.string() }))),
 });
 
 const file = z.looseObject({

@@ -20,21 +20,36 @@ export async function factsOf(session: Session, { images }: Group): Promise<VgFa
   });
 }
 
+/** A group and what LVM sees on its loops; null: that could not be told. */
+export interface Seen {
+  group: Group;
+  facts: VgFacts | null;
+}
+
+async function look(session: Session, name: string): Promise<Seen> {
+  const { host, roots } = session;
+  const group = await lookAtGroup(host, await findSidecars(host, roots), name);
+  return { group, facts: await factsOf(session, group) };
+}
+
 /** Prints a group as it is after a run that changed it; a dry run has nothing to look at. */
 export async function tell(session: Session, name: string, result: Result): Promise<void> {
-  const { host, roots, call, deeds } = session;
+  const { host, call, deeds } = session;
   if (host.dry) return;
-  const group = await lookAtGroup(host, await findSidecars(host, roots), name);
-  const facts = await factsOf(session, group);
-  for (const { object, detail } of result.drift) call.note(`${name}: ${object} is more than was asked for: ${detail}`);
+  const { group, facts } = result.seen ?? (await look(session, name));
+  for (const { object, kind, detail } of result.drift)
+    if (kind === 'not-in-spec') call.note(`${name}: ${object} was not asked for; ${detail} removes it`);
   const record = recordOf({ group, facts, shared: new Map() }, result, deeds);
   await call.emit(record, groupView(record));
 }
 
+/** A result of a run that only looked. */
+export const nothingSaid: Result = { drift: [], failure: null, seen: null };
+
 /** Prints that a group is another node's. */
 export async function skip(call: Call<unknown>, { name, vgName }: GroupSpec): Promise<void> {
   const group = { name, images: [], unreadable: [], unknown: [] };
-  const record = recordOf({ group, facts: nothing, shared: new Map() }, { drift: [], failure: null }, []);
+  const record = recordOf({ group, facts: nothing, shared: new Map() }, nothingSaid, []);
   const elsewhere: VolumeGroup = {
     ...record,
     spec: { ...record.spec, vgName: vgName ?? name },

@@ -1,10 +1,13 @@
 import { Failure } from '@platter/host/failure';
 import type { Drift } from './plan.ts';
+import type { Seen } from './report.ts';
 
 /** What a run left to say of a group besides the group itself. */
 export interface Result {
   drift: readonly Drift[];
   failure: Failure | null;
+  /** The group when nothing was changed, so that nobody need look again. */
+  seen: Seen | null;
 }
 
 /** Several failures as one: what all that was asked for have in common, else partial. */

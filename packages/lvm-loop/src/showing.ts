@@ -5,7 +5,7 @@ import { shellLine } from '@platter/units/shell';
 import type { Image } from './images.ts';
 import { modern } from './lvm.ts';
 import type { VolumeGroup } from './records.ts';
-import { factsOf } from './report.ts';
+import { factsOf, nothingSaid } from './report.ts';
 import type { Session } from './session.ts';
 import { sharedBytes } from './shared.ts';
 import { recordOf } from './status.ts';
@@ -23,7 +23,7 @@ export async function showOne(session: Session, word: string): Promise<void> {
   if (file !== null && !group.images.some(({ sidecar }) => sidecar.file === file)) throw unknownGroup(word);
   const facts = await factsOf(session, group);
   const { shared, failures } = await sharedOf(session, group.images);
-  const whole = recordOf({ group, facts, shared }, { drift: [], failure: null }, []);
+  const whole = recordOf({ group, facts, shared }, nothingSaid, []);
   const record = detailed(session, whole, facts);
   const files = record.status.files.filter((one) => file === null || one.name === file);
   const shown = { ...record, status: { ...record.status, files } };

@@ -1,7 +1,7 @@
 import { Failure } from '@platter/host/failure';
 import { Invalid } from '@platter/units/invalid';
 import { checkName } from '@platter/units/name';
-import { GiB, MiB, parseSize } from '@platter/units/size';
+import { GiB, MiB, parseSize, sizeWord } from '@platter/units/size';
 import { checkImageName, checkImageSize, groupRule, mostFiles, type Scheme, vgRule } from './names.ts';
 import type { Reserve } from './space.ts';
 
@@ -37,6 +37,9 @@ export interface GroupSpec {
 
 export const defaultReserve: Reserve = { percent: 15, floor: GiB };
 export const defaultExtent = 4 * MiB;
+
+/** Bytes as a spec writes them: exact, in binary units (`20Gi`). */
+export const sizeText = (bytes: number): string => sizeWord(bytes).replace(/[KMGTPE]$/, '$&i');
 
 /** `NAME=SIZE[@DIR]` of the command line. */
 export function parseFile(text: string): FileSpec {

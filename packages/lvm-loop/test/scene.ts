@@ -4,6 +4,7 @@ import { applyGroup } from '../src/apply.ts';
 import { attachOne } from '../src/attach.ts';
 import { detachOne } from '../src/detach.ts';
 import type { Common } from '../src/flags.ts';
+import { nothingSaid, tell } from '../src/report.ts';
 import type { Result } from '../src/result.ts';
 import type { Session } from '../src/session.ts';
 import type { GroupSpec } from '../src/spec.ts';
@@ -66,13 +67,18 @@ export class Scene implements Disposable {
     return this.machine.lines;
   }
 
-  apply(files: Record<string, number>, more: Partial<GroupSpec> = {}): Promise<Result> {
-    return applyGroup(this.session(), wanted(files, more));
+  async apply(files: Record<string, number>, more: Partial<GroupSpec> = {}): Promise<Result> {
+    const [session, spec] = [this.session(), wanted(files, more)];
+    const result = await applyGroup(session, spec);
+    await tell(session, spec.name, result);
+    return result;
   }
 
   attach(name = 'g'): Promise<void> {
     const session = this.session();
-    return eachGroup(session, [name], (group) => attachOne(session, group, true));
+    return eachGroup(session, [name], async (group) => {
+      await tell(session, name, { ...nothingSaid, seen: await attachOne(session, group, true) });
+    });
   }
 
   detach(name = 'g', stayDown = false): Promise<void> {

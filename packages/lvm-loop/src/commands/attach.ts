@@ -23,8 +23,8 @@ export default verb({
     await eachGroup(session, asked, async (group, named) => {
       const reason = named ? null : leftOut(group);
       if (reason !== null) return call.note(`${group.name}: left alone: ${reason}`);
-      await attachOne(session, group, call.flags['no-activate']);
-      await tell(session, group.name, { drift: [], failure: null });
+      const seen = await attachOne(session, group, call.flags['no-activate']);
+      await tell(session, group.name, { drift: [], failure: null, seen });
     });
   },
 });

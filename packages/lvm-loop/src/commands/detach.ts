@@ -4,6 +4,7 @@ import { detachOne } from '../detach.ts';
 import { common } from '../flags.ts';
 import { tell } from '../report.ts';
 import { open } from '../session.ts';
+import { unfinished } from '../situation.ts';
 import { eachGroup, namesAsked } from '../sweep.ts';
 
 export default verb({
@@ -20,9 +21,11 @@ export default verb({
   run: async (call) => {
     const asked = await namesAsked(call);
     const session = await open(call);
-    await eachGroup(session, asked, async (group) => {
+    await eachGroup(session, asked, async (group, named) => {
+      const reason = named ? null : unfinished(group)?.message;
+      if (reason) return call.note(`${group.name}: left alone: ${reason}`);
       await detachOne(session, group, call.flags['stay-down']);
-      await tell(session, group.name, { drift: [], failure: null });
+      await tell(session, group.name, { drift: [], failure: null, seen: null });
     });
   },
 });
