@@ -15,6 +15,7 @@ interface Node {
   mtimeNs: bigint;
 }
 
+const textOf = (data: string | Uint8Array) => (typeof data === 'string' ? data : Buffer.from(data).toString('latin1'));
 const sectors = 512;
 const xfs = 0x58465342;
 const ended = (stdout: string): Output => ({ code: 0, stdout, stderr: '', report: '' });
@@ -101,7 +102,7 @@ export class Disk implements Host {
           ? this.boot
           : (this.content(query.path) ?? this.facts.get(query.path) ?? null);
       case 'bytes':
-        return new TextEncoder().encode(this.#at(query.path).content);
+        return Buffer.from(this.#at(query.path).content, 'latin1');
       case 'space':
         return { free: this.free, total: 2 ** 40, type: xfs };
       case 'hold':
@@ -149,7 +150,7 @@ export class Disk implements Host {
   #touch(change: Change): void {
     switch (change.op) {
       case 'write':
-        Object.assign(this.#add(change.path, change), { content: String(change.data), size: change.data.length });
+        Object.assign(this.#add(change.path, change), { content: textOf(change.data), size: change.data.length });
         return;
       case 'copy':
         Object.assign(this.#add(change.to, {}), { ...this.#at(change.from), ino: this.#inodes });

@@ -1,4 +1,4 @@
-import * as fc from 'fast-check';
+import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { Disk, Killed } from './disk.ts';
 import { type Said, say } from './said.ts';

@@ -1,4 +1,4 @@
-import * as fc from 'fast-check';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { buckets, formatPolicy, historyOff, parsePolicy } from '../src/policy.ts';
 import { type Item, plan } from '../src/retention.ts';

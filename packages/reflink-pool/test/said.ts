@@ -28,7 +28,7 @@ export interface Said {
 }
 
 export interface Around {
-  stdin?: string;
+  stdin?: string | Uint8Array;
   now?: () => number;
 }
 
@@ -61,7 +61,7 @@ function callOf(
   said: Said,
   { host, words, around: { stdin = '', now = () => Date.parse('2026-11-20T12:00:00Z') } }: Scene,
 ): Call {
-  const bytes = new TextEncoder().encode(stdin);
+  const bytes = typeof stdin === 'string' ? new TextEncoder().encode(stdin) : stdin;
   const show = (text: string) => void said.notes.push(text);
   return {
     ...words,
@@ -76,7 +76,7 @@ function callOf(
     uuid: () => 'aaaaaaaa-0000-4000-8000-000000000001',
     input: async () => bytes,
     lines: async function* () {
-      yield* stdin.split('\n');
+      yield* new TextDecoder().decode(bytes).split('\n');
     },
     stream: async function* () {
       yield bytes;
