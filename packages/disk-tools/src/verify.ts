@@ -7,6 +7,7 @@ import { virtualSize } from './disk.ts';
 import { fsck } from './fsck.ts';
 import { holder } from './holders.ts';
 import { checkPrograms } from './programs.ts';
+import { withHoles } from './sparse.ts';
 import { recordOf, view } from './story.ts';
 import { type Disk, type Found, type Opened, surveyed } from './survey.ts';
 import type { Target } from './target.ts';
@@ -36,7 +37,7 @@ export async function verify(call: Call, target: Target, demand: Demand): Promis
       ? await fsck(call, disk, { target, opened: opened as Opened, scratch: demand.scratch })
       : [];
     const warnings = [...warningsOf(disk.findings), ...leaks, ...states, ...repaired];
-    const digest = demand.digest ? { contentSha256: await digestOf(opened as Opened) } : {};
+    const digest = demand.digest ? { contentSha256: await digestOf(call, disk, opened as Opened) } : {};
     if (!(opened as Opened).held.same()) throw moving(target, 'it changed while it was verified');
     await proven(call, disk, { target, warnings, ...digest });
   });
@@ -119,4 +120,7 @@ function expected(disk: Disk, { said }: Target, demand: Demand): void {
   if (virtualSize(disk) < least) throw no(`it has ${formatSize(virtualSize(disk))}, less than ${formatSize(least)}`);
 }
 
-const digestOf = async ({ guest }: Opened): Promise<string> => contentDigest(guest as NonNullable<typeof guest>);
+async function digestOf(call: Call, { format }: Disk, { guest, held }: Opened): Promise<string> {
+  const content = guest as NonNullable<typeof guest>;
+  return contentDigest(format === 'raw' ? await withHoles(call.host, held, content) : content);
+}
