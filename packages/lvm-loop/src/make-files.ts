@@ -1,31 +1,22 @@
-import { dirname } from 'node:path';
-import { mkdir, removeDir, sync } from '@platter/host/changes';
-import { errno, Failure, Interrupted } from '@platter/host/failure';
+import { Failure, Interrupted } from '@platter/host/failure';
 import { Undo } from '@platter/host/undo';
 import { createVg, extendVg } from './commit.ts';
-import { checkRoom } from './create.ts';
 import { draft, sharedOf } from './draft.ts';
 import type { Served } from './group.ts';
-import { type Image, privateDirectory } from './images.ts';
-import { perform, type Work } from './perform.ts';
-import { type FilePlan, planFile } from './plan.ts';
+import type { Image } from './images.ts';
+import { checkTogether, type Job, makeDirectories } from './jobs.ts';
+import { perform } from './perform.ts';
+import { planFile } from './plan.ts';
 import { scopeOf } from './serve.ts';
 import type { Session } from './session.ts';
 import { defaultExtent, type GroupSpec } from './spec.ts';
 import { stateOf } from './state.ts';
-import { make } from './steps.ts';
 import type { Target } from './targets.ts';
+import type { Work } from './work.ts';
 
 export interface Making {
   served: Served;
   targets: readonly Target[];
-}
-
-/** A wanted file with its plan. */
-interface Job {
-  target: Target;
-  work: Work;
-  plan: FilePlan;
 }
 
 /** Every file's work, how many of them had anything to do, and what failed. */
@@ -128,45 +119,4 @@ async function caught(work: () => Promise<void>): Promise<Failure | null> {
     if (error instanceof Interrupted || !(error instanceof Failure)) throw error;
     return error;
   }
-}
-
-/** Room for all of them, before the first block is taken; files on one filesystem are counted together. */
-async function checkTogether(session: Session, jobs: readonly Job[]): Promise<void> {
-  const needs = new Map<bigint, { directory: string; need: number }>();
-  for (const { target, work, plan } of jobs) {
-    if (work.sidecar.allocation === 'sparse') continue;
-    const { need } = needs.get(work.dev) ?? { need: 0 };
-    const directory = dirname(target.missing[0] ?? work.path);
-    needs.set(work.dev, { directory, need: need + needOf(target, plan) });
-  }
-  for (const { directory, need } of needs.values())
-    await checkRoom(session, { directory, need, reserve: (jobs[0] as Job).work.reserve });
-}
-
-function needOf({ image }: Target, { steps }: FilePlan): number {
-  return steps.reduce((sum, step) => {
-    if (step.do !== 'allocate' && step.do !== 'lengthen') return sum;
-    const there = step.do === 'allocate' ? ((image?.file ?? image?.temp)?.allocated ?? 0) : step.from;
-    return sum + Math.max(0, step.to - there);
-  }, 0);
-}
-
-/** The directories of new files and the private one of LVM; what is empty afterwards is taken back. */
-async function makeDirectories(session: Session, jobs: readonly Job[], undo: Undo): Promise<void> {
-  const own = privateDirectory(jobs.map(({ work }) => work.path));
-  const directories = new Set(jobs.flatMap(({ target }) => target.missing));
-  for (const path of [...directories, own]) {
-    if ((await session.host.query({ op: 'stat', path, follow: false })) !== null) continue;
-    const deed = {
-      step: 'mkdir',
-      object: path,
-      reason: path === own ? "for LVM's archive and backup" : 'for the images',
-    };
-    undo.add(path, () => session.host.change(removeDir(path)).catch(unlessUsed));
-    await make(session, deed, [mkdir(path, 0o700), sync(dirname(path))]);
-  }
-}
-
-function unlessUsed(error: unknown): void {
-  if (errno(error) !== 'ENOTEMPTY') throw error;
 }

@@ -1,36 +1,18 @@
 import { dirname } from 'node:path';
 import { remove, sync, truncate } from '@platter/host/changes';
-import { Failure } from '@platter/host/failure';
 import { lstat } from '@platter/host/looks';
-import type { Undo } from '@platter/host/undo';
 import { allocate, create, publish, uncopied, writeSidecar } from './create.ts';
-import type { Filesystem } from './filesystem.ts';
 import { labelAt } from './images.ts';
-import { attach, detach, servedBy, serving, setCapacity, setDirectIO } from './loops.ts';
+import { attach, servedBy, serving, setCapacity, setDirectIO } from './loops.ts';
 import { lvm } from './lvm.ts';
-import { creatingPath, sidecarPath } from './names.ts';
+import { creatingPath } from './names.ts';
 import { type FilePlan, fewer, type Step } from './plan.ts';
 import { scopeOf } from './serve.ts';
 import type { Deed, Session } from './session.ts';
-import type { Sidecar } from './sidecar.ts';
-import type { Reserve } from './space.ts';
 import { make, prove } from './steps.ts';
+import { forget, unserve } from './take-back.ts';
 import { readVg } from './vg.ts';
-
-/** One file on its way: what is known of it so far. */
-export interface Work {
-  path: string;
-  dev: bigint;
-  filesystem: Filesystem;
-  reserve: Reserve;
-  /** For a new file: complete but for the inode, which is known once the file is there. */
-  sidecar: Sidecar;
-  device: string | null;
-  /** How to take back what this run made. */
-  undo: Undo;
-  /** The devices of the whole group, for what LVM must see together. */
-  peers(): string[];
-}
+import { deviceOf, type Work } from './work.ts';
 
 type Take<S extends Step = Step> = (session: Session, work: Work, step: S) => Promise<void>;
 
@@ -65,11 +47,6 @@ const takes: { [N in Step['do']]: Take<Named<N>> } = {
   },
 };
 
-function deviceOf({ device, path }: Work): string {
-  if (device === null) throw new Error(`${path} is on no loop`);
-  return device;
-}
-
 async function begin(session: Session, work: Work, step: Step): Promise<void> {
   const deed = deedOf(work, step);
   const made = await create(session, deed, work.path);
@@ -77,16 +54,6 @@ async function begin(session: Session, work: Work, step: Step): Promise<void> {
   work.undo.add(work.path, () => forget(session, work));
   if (work.filesystem.type === 'btrfs') await uncopied(session, deed, creatingPath(work.path));
   await writeSidecar(session, { ...deed, step: 'sidecar', reason: 'its identity, before it has any' }, work);
-}
-
-/** Takes back an image that this run made, unless a loop still serves it. */
-async function forget(session: Session, { path, dev, sidecar }: Work): Promise<void> {
-  const { host } = session;
-  if (await serving(session, servedBy({ path, dev, sidecar }))) throw new Failure('busy', 'a loop still serves it');
-  for (const name of [path, creatingPath(path)])
-    if ((await host.query(lstat(name)))?.ino === BigInt(sidecar.ino)) await host.change(remove(name));
-  await host.change(remove(sidecarPath(path)));
-  await host.change(sync(dirname(path)));
 }
 
 /** An image grows under its temporary name; one that a crashed run already named grows under that. */
@@ -112,17 +79,6 @@ async function serveNow(session: Session, work: Work, step: Step): Promise<void>
   const already = !session.host.dry && (await serving(session, servedBy(work)));
   work.device = await attach(session, deedOf(work, step), servedBy(work));
   if (!already) work.undo.add(work.device, () => unserve(session, work));
-}
-
-/** Takes the loop back, when LVM confirms that what is on it is in no VG. */
-async function unserve(session: Session, work: Work): Promise<void> {
-  const device = deviceOf(work);
-  const { pvs } = await readVg(session, scopeOf([work], [device]));
-  const pv = pvs.find(({ name }) => name === device);
-  if (pv === undefined || pv.vgName !== '') throw new Failure('refused', 'it is in a VG');
-  if (pv.uuid !== '' && pv.uuid !== work.sidecar.pvUuid) throw new Failure('refused', 'it is another PV');
-  await detach(session, { step: 'detach', object: device, reason: 'what followed failed' }, servedBy(work));
-  work.device = null;
 }
 
 async function label(session: Session, work: Work, step: Step): Promise<void> {
