@@ -15,7 +15,9 @@ const serial = (name: string, include: string, order: number) => ({
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['packages/*/test/**/*.test.ts', 'e2e/test/**/*.test.ts'] } },
+      {
+        test: { name: 'unit', include: ['packages/*/test/**/*.test.ts', 'e2e/test/**/*.test.ts'], testTimeout: 60_000 },
+      },
       serial('root', 'packages/*/test-root/**/*.test.ts', 1),
       serial('house', 'e2e/house/**/*.test.ts', 2),
       serial('host', 'e2e/host/**/*.test.ts', 2),
