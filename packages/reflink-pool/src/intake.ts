@@ -11,6 +11,7 @@ import { containerOf } from './container.ts';
 import type { Image } from './family.ts';
 import { holders } from './machine.ts';
 import type { Pool } from './pool.ts';
+import { copyLimitMs } from './steps.ts';
 import { blocksOf } from './stream.ts';
 
 /** How the bytes of a source come in. */
@@ -119,7 +120,7 @@ async function bring(pool: Pool, bringing: Bringing): Promise<void> {
   const { host } = pool;
   const why = `what ${held.path} holds`;
   if (method === 'copy') {
-    await host.change(because(copy(held.path, temp, { stall: 60_000 }), why));
+    await host.change(because(copy(held.path, temp, { timeout: copyLimitMs(held.size) }), why));
     return;
   }
   try {
@@ -143,6 +144,7 @@ export async function takeStream(pool: Pool, temp: string, wish: IntakeWish): Pr
   const { host, call } = pool;
   const hash = createHash('sha256');
   await host.change(because(create(temp, '', 0o600), 'what stdin holds'));
+  const meter = wish.size === null ? null : call.progress('import', wish.size);
   const target = host.dry ? null : await host.query(hold(temp, { write: true }));
   let size = 0;
   let [first, last] = [new Uint8Array(), new Uint8Array()];
@@ -152,9 +154,11 @@ export async function takeStream(pool: Pool, temp: string, wish: IntakeWish): Pr
       if (size === 0) first = bytes.slice(0, 512);
       last = Buffer.concat([last, bytes.subarray(-512)]).subarray(-512);
       size += bytes.length;
+      meter?.update(size);
       if (target !== null && pieces.length > 0) await host.change(pour(target, pieces));
     }
   } finally {
+    meter?.end();
     target?.close();
   }
   checkLength('stdin', size);

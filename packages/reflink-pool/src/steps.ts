@@ -81,7 +81,7 @@ export interface Clone {
 export async function clone(pool: Pool, { from, to, mode, timeout, why, named }: Clone): Promise<void> {
   const { host, settings } = pool;
   const copied = settings.backend === 'reflink' ? reflink : copy;
-  const limits = settings.backend === 'reflink' ? { timeout: timeout ?? 60_000 } : { stall: 60_000 };
+  const limits = { timeout: settings.backend === 'reflink' ? (timeout ?? 60_000) : copyLimitMs(from.allocated) };
   await built(pool, to, async (temp) => {
     await host.change(because(copied(from.path, temp, limits), why));
     const made = await complete(pool, temp, from);
@@ -92,6 +92,9 @@ export async function clone(pool: Pool, { from, to, mode, timeout, why, named }:
   });
   await host.change(sync(dirname(to)));
 }
+
+/** The limit of a copy of so many bytes, in ms: a minute, and a second for each mebibyte. */
+export const copyLimitMs = (bytes: number): number => 60_000 + Math.ceil(bytes / 1049);
 
 /** The facts of a fresh copy, which must be as long as its source; null in a dry run. */
 async function complete({ host }: Pool, temp: string, from: Image): Promise<Stat | null> {
