@@ -43,8 +43,14 @@ async function secondOpinion(host: Host, { name, held }: Link): Promise<Finding[
   }
 }
 
+export interface Depth {
+  workers: number;
+  /** Whether QEMU is asked too: only where nothing was found in the whole chain. */
+  opinion: boolean;
+}
+
 /** What `deep` checks beyond `fast` in one file: all its bytes where they have digests, refcounts, and QEMU's opinion. */
-export async function deepFindings(host: Host, link: Link, workers: number): Promise<Finding[]> {
+export async function deepFindings(host: Host, link: Link, { workers, opinion }: Depth): Promise<Finding[]> {
   const { name, layer, digests } = link;
   const own = await checking(name, async () => {
     const read = digests === null ? [] : await chunks(link, digests, workers);
@@ -55,6 +61,6 @@ export async function deepFindings(host: Host, link: Link, workers: number): Pro
       finding(verdict === 'corrupt' ? 'corrupt' : 'noted', [rule, name, message], { at }),
     );
   });
-  if (own.some(({ code }) => code !== 'noted')) return own;
+  if (!opinion || own.some(({ code }) => code !== 'noted')) return own;
   return [...own, ...(await secondOpinion(host, link))];
 }

@@ -1,5 +1,5 @@
 import type { Call } from '@platter/command/call';
-import { flush } from '@platter/host/changes';
+import { flush, truncate } from '@platter/host/changes';
 import type { Host } from '@platter/host/door';
 import type { Held } from '@platter/host/hold';
 import { convert } from '@platter/host/tools/qemu-img';
@@ -16,6 +16,8 @@ export async function convertStack(call: Call<unknown>, stack: Stack, target: He
   const report = (share: number) => progress.update(Math.round(share * stack.virtualSize));
   await convert(call.host, { from, to: target.path, as: 'raw', words: convertWords, progress: report });
   progress.end();
+  // qemu-img writes whole blocks past the end of a file that ends inside one.
+  if (target.kind === 'file') await call.host.change(truncate(target.path, stack.virtualSize));
   await call.host.change(flush(target));
 }
 

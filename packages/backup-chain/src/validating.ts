@@ -2,7 +2,7 @@ import type { Call } from '@platter/command/call';
 import { formatSize } from '@platter/units/size';
 import { addressName } from './address.ts';
 import { chainOf, dependents, readable, setFindings, unreadable } from './chain.ts';
-import { deepFindings } from './deep.ts';
+import { type Depth, deepFindings } from './deep.ts';
 import { exitOf, type Finding, finding, findingText } from './finding.ts';
 import { type LooseWish, openLoose } from './loose.ts';
 import type { Point } from './manifest.ts';
@@ -59,14 +59,14 @@ async function proofs(
 async function deep(
   call: Call<unknown>,
   links: readonly Link[],
-  workers: number,
+  depth: Depth,
 ): Promise<{ findings: Finding[]; bytes: number }> {
   const total = links.reduce((sum, { held }) => sum + held.size, 0);
   const progress = call.progress('validate', total);
   const findings: Finding[] = [];
   let bytes = 0;
   for (const link of links) {
-    findings.push(...(await deepFindings(call.host, link, workers)));
+    findings.push(...(await deepFindings(call.host, link, depth)));
     bytes += link.held.size;
     progress.update(bytes);
   }
@@ -96,7 +96,7 @@ export async function validateChain(
   if (isClean(findings)) findings.push(...(await proofs(points, opened.links, wanted)));
   if (isClean(findings)) validated.story = `${layers(points.length)}, ${await told(opened.links)}`;
   if (level === 'deep') {
-    const more = await deep(call, opened.links, workers);
+    const more = await deep(call, opened.links, { workers, opinion: isClean(findings) });
     findings.push(...more.findings);
     validated.bytesRead += more.bytes;
   }
@@ -148,7 +148,7 @@ export async function validateLoose(
   const validated = { name, findings, links: wish.files.length, bytesRead: 0, story: layers(wish.files.length) };
   if (!isClean(findings)) return validated;
   validated.story = `${layers(links.length)}, ${await told(links)}`;
-  if (level === 'deep') findings.push(...(await deep(call, links, workers)).findings);
+  if (level === 'deep') findings.push(...(await deep(call, links, { workers, opinion: true })).findings);
   return validated;
 }
 
