@@ -35,10 +35,10 @@ async function converge(session: Session, spec: GroupSpec): Promise<Result> {
   const free = () => checkVgName(session, vgNameOf(found, spec), others);
   const targets = await targetsOf({ host, roots, spec }, group.images);
   if (group.images.length === 0) await free();
-  const served = group.images.length === 0 ? alone : await attachGroup(session, group);
+  const served = group.images.length === 0 ? alone : await attachGroup(session, preferring(group, spec.directIO));
   await fit(session, spec, { group, served });
   if (group.images.length > 0 && served.vg === null) await free();
-  const made = await makeFiles(session, spec, { served, targets });
+  const made = await makeFiles(session, spec, { images: group.images, served, targets });
   const failure = await finish(session, spec, endingOf(group, served, made));
   const drift = driftOf(spec.files, group.images, extentOf(spec, served));
   const shrinks = drift.flatMap(shrinking);
@@ -46,6 +46,15 @@ async function converge(session: Session, spec: GroupSpec): Promise<Result> {
   const seen = session.deeds.length === 0 ? { group, facts: served.facts } : null;
   return { drift, failure: failed ?? failure, seen };
 }
+
+/** The group as it is to be attached from now on; its sidecars are written later. */
+const preferring = (group: Group, directIO: GroupSpec['directIO']): Group => ({
+  ...group,
+  images: group.images.map((image) => ({
+    ...image,
+    sidecar: { ...image.sidecar, directIO: directIO ?? image.sidecar.directIO },
+  })),
+});
 
 /** Refuses a group that could not be attached whole, is not whole, or was made with other extents. */
 async function fit(

@@ -3,7 +3,6 @@ import { mkdir, removeDir, sync } from '@platter/host/changes';
 import { errno } from '@platter/host/failure';
 import type { Undo } from '@platter/host/undo';
 import { checkRoom } from './create.ts';
-import { privateDirectory } from './images.ts';
 import type { FilePlan } from './plan.ts';
 import type { Session } from './session.ts';
 import { make } from './steps.ts';
@@ -40,14 +39,13 @@ function needOf({ image }: Target, { steps }: FilePlan): number {
 
 /** The directories of new files and the private one of LVM; what is empty afterwards is taken back. */
 export async function makeDirectories(session: Session, jobs: readonly Job[], undo: Undo): Promise<void> {
-  const own = privateDirectory(jobs.map(({ work }) => work.path));
-  const directories = new Set(jobs.flatMap(({ target }) => target.missing));
-  for (const path of [...directories, own]) {
+  const own = jobs.map(({ work }) => work.directory);
+  for (const path of new Set([...jobs.flatMap(({ target }) => target.missing), ...own])) {
     if ((await session.host.query({ op: 'stat', path, follow: false })) !== null) continue;
     const deed = {
       step: 'mkdir',
       object: path,
-      reason: path === own ? "for LVM's archive and backup" : 'for the images',
+      reason: own.includes(path) ? "for LVM's archive and backup" : 'for the images',
     };
     undo.add(path, () => session.host.change(removeDir(path)).catch(unlessUsed));
     await make(session, deed, [mkdir(path, 0o700), sync(dirname(path))]);

@@ -33,7 +33,7 @@ export async function attach(session: Session, deed: Deed, served: Served): Prom
   return lockedLoops(session, async () => {
     const [loop] = session.host.dry ? [] : await on(session, served);
     if (loop !== undefined && !loop.autoclear) return checked(served, loop).name;
-    const proof = async () => ((await on(session, served)).length > 0 ? null : 'no loop serves it');
+    const proof = async () => ((await on(session, served)).some((one) => !one.autoclear) ? null : 'no loop serves it');
     await patiently(session, () => prove(session, { deed, program: attaching(served) }, proof));
     return session.host.dry ? deviceToCome(served.file) : checked(served, await only(session, served)).name;
   });

@@ -3,11 +3,10 @@ import { Undo } from '@platter/host/undo';
 import { createVg, extendVg } from './commit.ts';
 import { draft, sharedOf } from './draft.ts';
 import type { Served } from './group.ts';
-import type { Image } from './images.ts';
+import { type Image, privateDirectory } from './images.ts';
 import { checkTogether, type Job, makeDirectories } from './jobs.ts';
 import { perform } from './perform.ts';
 import { planFile } from './plan.ts';
-import { scopeOf } from './serve.ts';
 import type { Session } from './session.ts';
 import { defaultExtent, type GroupSpec } from './spec.ts';
 import { stateOf } from './state.ts';
@@ -15,6 +14,7 @@ import type { Target } from './targets.ts';
 import type { Work } from './work.ts';
 
 export interface Making {
+  images: readonly Image[];
   served: Served;
   targets: readonly Target[];
 }
@@ -36,9 +36,10 @@ export async function makeFiles(session: Session, spec: GroupSpec, making: Makin
   return { ...made, failures: [] };
 }
 
-function jobsOf(session: Session, spec: GroupSpec, { served, targets }: Making): Job[] {
+function jobsOf(session: Session, spec: GroupSpec, { images, served, targets }: Making): Job[] {
   const shared = sharedOf(session, spec, targets.find(({ image }) => image !== null)?.image?.sidecar);
   const works: Work[] = [];
+  const directory = privateDirectory([...images, ...targets].map(({ path }) => path));
   const together = served.vg === null ? new Undo() : null;
   const peers = () => [...new Set([...served.devices.values(), ...works.flatMap(({ device }) => device ?? [])])];
   return targets.map((target) => {
@@ -46,7 +47,7 @@ function jobsOf(session: Session, spec: GroupSpec, { served, targets }: Making):
     const sidecar = image?.sidecar ?? draft(session, spec, { target, shared });
     const device = served.devices.get(path) ?? loopOf(image);
     const undo = together ?? new Undo();
-    const work: Work = { path, dev, filesystem, sidecar, device, peers, reserve: spec.reserve, undo };
+    const work: Work = { path, dev, filesystem, sidecar, device, directory, peers, reserve: spec.reserve, undo };
     works.push(work);
     const pv = served.facts.pvs.find(({ name }) => name === device) ?? null;
     const wanted = { spec: target.spec, image, stray: target.stray, pv, directIO: sidecar.directIO };
@@ -76,7 +77,7 @@ async function strictly(session: Session, spec: GroupSpec, jobs: readonly Job[])
 function commitOf(works: readonly Work[]) {
   const devices = works.map(({ device }) => device as string);
   const [first] = works as [Work];
-  return { scope: scopeOf(works, first.peers()), devices, sidecar: first.sidecar };
+  return { scope: { devices: first.peers(), directory: first.directory }, devices, sidecar: first.sidecar };
 }
 
 /** In a group that is there each file stands alone: what fails is taken back, the others join. */

@@ -7,7 +7,6 @@ import { attach, servedBy, serving, setCapacity, setDirectIO } from './loops.ts'
 import { lvm } from './lvm.ts';
 import { creatingPath } from './names.ts';
 import { type FilePlan, fewer, type Step } from './plan.ts';
-import { scopeOf } from './serve.ts';
 import type { Deed, Session } from './session.ts';
 import { make, prove } from './steps.ts';
 import { forget, unserve } from './take-back.ts';
@@ -87,7 +86,7 @@ async function label(session: Session, work: Work, step: Step): Promise<void> {
   const words = ['pvcreate', '--uuid', pvUuid, '--norestorefile', device];
   await prove(
     session,
-    { deed: deedOf(work, step), program: lvm(session.lvm, scopeOf([work], [device]), words) },
+    { deed: deedOf(work, step), program: lvm(session.lvm, { devices: [device], directory: work.directory }, words) },
     async () => {
       const found = await labelAt(session.host, work.path);
       return typeof found !== 'string' && found.uuid === pvUuid ? null : 'its label is not there';
@@ -107,7 +106,7 @@ async function lengthen(session: Session, work: Work, step: Named<'lengthen'>): 
 
 async function resize(session: Session, work: Work, step: Step): Promise<void> {
   const device = deviceOf(work);
-  const scope = scopeOf([work], work.peers());
+  const scope = { devices: work.peers(), directory: work.directory };
   await prove(
     session,
     { deed: deedOf(work, step), program: lvm(session.lvm, scope, ['pvresize', device]) },

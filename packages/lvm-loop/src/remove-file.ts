@@ -1,10 +1,10 @@
 import { Failure } from '@platter/host/failure';
-import { forget, mark, release, unlabel, unlink } from './farewell.ts';
+import { mark, release, unlabel, unlink } from './farewell.ts';
 import { attachGroup, checkGroup, type Served } from './group.ts';
 import type { Image } from './images.ts';
 import { lvm } from './lvm.ts';
 import type { Removed } from './records.ts';
-import { recordOf } from './remove.ts';
+import { forgetAll, type Removal, recordOf } from './remove.ts';
 import type { Pv } from './reports.ts';
 import type { Session } from './session.ts';
 import { obscured, unfinished } from './situation.ts';
@@ -14,7 +14,7 @@ import type { Group } from './survey.ts';
 import { readVg } from './vg.ts';
 
 /** Removes one file of a group, whose PV must be empty; null when it is gone already. */
-export async function removeFile(session: Session, group: Group, file: string): Promise<Removed | null> {
+export async function removeFile(session: Session, { group, found }: Removal, file: string): Promise<Removed | null> {
   const refusal = obscured(group) ?? unfinished(group);
   if (refusal !== null) throw refusal;
   const image = group.images.find(({ sidecar }) => sidecar.file === file);
@@ -26,7 +26,7 @@ export async function removeFile(session: Session, group: Group, file: string): 
   await takeOut(session, { group, image, served });
   await release(session, image, served.devices.get(image.path));
   await unlink(session, image);
-  await forget(session, image);
+  await forgetAll(session, [image], found);
   return recordOf(`${group.name}/${file}`, [image]);
 }
 

@@ -85,19 +85,22 @@ async function checkVolumes({ group, withVolumes }: Removal, { facts, vg, failur
   });
 }
 
-/** The sidecars go last, and LVM's own files with the last one unless another group has its own there too. */
-async function forgetAll(session: Session, images: readonly Image[], found: readonly Found[]): Promise<void> {
-  const directory = privateDirectory(images.map(({ path }) => path));
-  const name = images[0]?.sidecar.group;
-  const others = groupNames(found).filter((one) => one !== name);
-  const shared = others.some((one) => directory === privateDirectory(pathsOf(found, one)));
+/** The sidecars go last, and before the last one LVM's own files that no group has its own among any more. */
+export async function forgetAll(session: Session, images: readonly Image[], found: readonly Found[]): Promise<void> {
   for (const image of images.slice(0, -1)) await forget(session, image);
-  if (!shared) await forgetPrivate(session, directory);
+  const gone = images.map(({ path }) => path);
+  for (const directory of orphaned(found, gone)) await forgetPrivate(session, directory);
   for (const image of images.slice(-1)) await forget(session, image);
 }
 
-const pathsOf = (found: readonly Found[], name: string) =>
-  found.filter(({ group }) => group === name).map(({ image }) => image);
+/** Private directories that serve a group now, and none once these images are gone. */
+export function orphaned(found: readonly Found[], gone: readonly string[]): string[] {
+  const left = new Set(directoriesOf(found.filter(({ image }) => !gone.includes(image))));
+  return directoriesOf(found).filter((directory) => !left.has(directory));
+}
+
+const directoriesOf = (found: readonly Found[]): string[] =>
+  groupNames(found).map((name) => privateDirectory(found.flatMap(({ group, image }) => (group === name ? image : []))));
 
 export function recordOf(name: string, images: readonly Image[]): Removed {
   return {

@@ -2,6 +2,7 @@ import { dirname } from 'node:path';
 import { mkdir, sync } from '@platter/host/changes';
 import { Failure, Interrupted } from '@platter/host/failure';
 import { stat } from '@platter/host/looks';
+import type { Loop } from '@platter/host/tools/losetup';
 import { type Image, privateDirectory } from './images.ts';
 import { attach, servedBy, setCapacity, setDirectIO } from './loops.ts';
 import type { Scope } from './lvm.ts';
@@ -42,7 +43,7 @@ async function serveImage(session: Session, image: Image): Promise<string | null
   const deed = { step: 'attach', object: image.sidecar.file, reason: 'no loop serves it' };
   if (state.is === 'detached') {
     const device = await attach(session, deed, served);
-    await pastTheCache(session, image, device);
+    await pastTheCache(session, image, { name: device, directIO: false });
     return device;
   }
   const { loop, pending, short } = state;
@@ -51,15 +52,19 @@ async function serveImage(session: Session, image: Image): Promise<string | null
     const lag = { step: 'capacity', object: image.sidecar.file, reason: 'the loop is not as long as the image' };
     await setCapacity(session, lag, { device: loop.name, size: image.file?.size ?? 0 });
   }
-  if (!loop.directIO) await pastTheCache(session, image, loop.name);
+  await pastTheCache(session, image, loop);
   return loop.name;
 }
 
-/** Direct I/O, where the image wants it. */
-async function pastTheCache(session: Session, image: Image, device: string): Promise<void> {
-  if (image.sidecar.directIO !== 'auto') return;
-  const deed = { step: 'direct-io', object: image.sidecar.file, reason: 'writes go past the page cache' };
-  await setDirectIO(session, deed, { device, served: servedBy(image), on: true });
+type Reached = Pick<Loop, 'name' | 'directIO'>;
+
+/** Direct I/O, where the image wants it and nowhere else. */
+async function pastTheCache(session: Session, image: Image, { name: device, directIO }: Reached): Promise<void> {
+  const on = image.sidecar.directIO === 'auto';
+  if (on === directIO) return;
+  const reason = on ? 'writes go past the page cache' : 'writes go through the page cache';
+  const deed = { step: 'direct-io', object: image.sidecar.file, reason };
+  await setDirectIO(session, deed, { device, served: servedBy(image), on });
 }
 
 /** The scope of one group's LVM calls. */

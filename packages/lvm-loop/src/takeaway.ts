@@ -20,7 +20,7 @@ export async function takeAway(session: Session, word: string, withVolumes: bool
     const removed =
       file === undefined
         ? await removeGroup(session, { group, withVolumes, found })
-        : await removeFile(session, group, file);
+        : await removeFile(session, { group, withVolumes, found }, file);
     if (removed === null) return session.call.note(`${word} is already gone`);
     await tell(session, removed);
   });

@@ -12,6 +12,8 @@ export interface Work {
   /** For a new file: complete but for the inode, which is known once the file is there. */
   sidecar: Sidecar;
   device: string | null;
+  /** Where LVM keeps the archive of the whole group. */
+  directory: string;
   /** How to take back what this run made. */
   undo: Undo;
   /** The devices of the whole group, for what LVM must see together. */

@@ -1,7 +1,10 @@
-import { readdir } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { needs } from '../../../e2e/ground/needs.ts';
-import { succeed } from '../../../e2e/ground/run.ts';
+import { run, succeed } from '../../../e2e/ground/run.ts';
 import { read, Site } from './site.ts';
 
 const MiB = 2 ** 20;
@@ -42,6 +45,8 @@ for (const filesystem of ['xfs', 'btrfs', 'ext4'] as const) {
       expect(uuids(grown).slice(0, 3)).toEqual(uuids(made));
       expect(grown.status.files.map(({ promise }) => promise)).toEqual(['kept', 'kept', 'kept']);
       expect(await read(site.image('d0'), 6, MiB)).toBe('canary');
+      const uncopied = filesystem === 'btrfs' ? /^\S*C\S* /m : / /;
+      expect(await succeed(['lsattr', site.image('d0')])).toMatch(uncopied);
       await site.lvm(['vgck', site.group]);
 
       expect(await site.lvmLoop('remove', site.group, `--confirm=${site.group}`)).toMatchObject({ code: 3 });
@@ -88,7 +93,7 @@ needs(
     await site.apply({ d0: 64, d1: 64 }, '--extent-size', '8Mi');
     const { stdout } = await site.lvmLoop('list', '-o', 'json');
     const spec = `${site.root}/spec.yaml`;
-    await (await import('node:fs/promises')).writeFile(spec, stdout);
+    await writeFile(spec, stdout);
     const applied = await site.lvmLoop('apply', '-f', spec, '--reserve', '0%,0', '-o', 'json');
     expect([applied.code, JSON.parse(applied.stdout).status.changes]).toEqual([0, []]);
   });
@@ -108,6 +113,29 @@ needs(
     });
     expect(await site.lvmLoop('detach', site.group)).toMatchObject({ code: 0 });
     expect(await site.attach()).toMatchObject({ code: 0 });
+  });
+
+  it('is served in spite of a host that shows LVM no loops', async () => {
+    const etc = `${site.root}/etc`;
+    await mkdir(`${etc}/devices`, { recursive: true });
+    await writeFile(`${etc}/lvm.conf`, 'devices { use_devicesfile=1 global_filter=["r|/dev/loop.*|"] }\n');
+    await writeFile(`${etc}/devices/system.devices`, '');
+    const tool = `'${process.execPath}' '${join(import.meta.dirname, '../dist/cli.mjs')}'`;
+    const apply = `${tool} apply ${site.group} --file d0=64Mi --reserve 0%,0`;
+    const script = `mount --bind '${etc}' /etc/lvm && ${apply} && ${tool} detach --all && ${tool} attach --all`;
+    const alone = ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', script];
+    expect(await run(alone, { env: { PLATTER_LVM_LOOP_DIRS: site.root } })).toMatchObject({ code: 0 });
+    expect((await site.record()).status.phase).toBe('active');
+  });
+
+  it('runs its programs where --host-pid says, when the root is the same directory there', async () => {
+    expect(await site.apply({ d0: 64 }, '--host-pid', String(process.pid))).toMatchObject({ code: 0 });
+    const script = `mount -t tmpfs none '${site.root}' && echo ready && exec sleep 60`;
+    const other = spawn('unshare', ['--mount', '--propagation', 'private', 'sh', '-c', script]);
+    await once(other.stdout, 'data');
+    const refused = await site.lvmLoop('list', '--host-pid', String(other.pid));
+    other.kill('SIGKILL');
+    expect(refused).toMatchObject({ code: 3, stderr: expect.stringContaining('another directory for the host') });
   });
 
   it('is made as the lines of a dry run make it', async () => {

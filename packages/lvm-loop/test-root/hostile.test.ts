@@ -2,9 +2,10 @@ import { copyFile, mkdir, open, readdir, readFile, rename, rm, truncate, writeFi
 import { join } from 'node:path';
 import { local } from '@platter/host/local';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { tempFolder } from '../../../e2e/ground/folder.ts';
 import { attach, detach, loops, loopsIn } from '../../../e2e/ground/loops.ts';
 import { needs } from '../../../e2e/ground/needs.ts';
-import { succeed } from '../../../e2e/ground/run.ts';
+import { run, succeed } from '../../../e2e/ground/run.ts';
 import { labelAt } from '../src/images.ts';
 import { newPvUuid } from '../src/pv-uuid.ts';
 import { Site } from './site.ts';
@@ -180,7 +181,7 @@ needs(
     const fault = { PLATTER_LVM_LOOP_DIRS: site.root, PLATTER_FAULT: 'kill@12' };
     const tool = join(import.meta.dirname, '../dist/cli.mjs');
     const words = ['apply', site.group, '--file', 'd0=64Mi', '--reserve', '0%,0'];
-    await (await import('../../../e2e/ground/run.ts')).run([process.execPath, tool, ...words], { env: fault });
+    await run([process.execPath, tool, ...words], { env: fault });
     const [image] = (await readdir(site.root)).filter((name) => name.includes('.img') && !name.endsWith('.json'));
     await succeed(['mkfs.ext4', '-q', '-F', join(site.root, String(image))]);
     expect(await site.apply({ d0: 64 })).toMatchObject({ code: 1, stderr: expect.stringContaining('lvm pvcreate') });
@@ -195,7 +196,7 @@ needs(
   'lvm',
 )('a PV label', () => {
   it('is read as LVM reads it', async () => {
-    await using folder = await (await import('../../../e2e/ground/folder.ts')).tempFolder();
+    await using folder = await tempFolder();
     for (let count = 0; count < 12; count += 1) {
       const file = join(folder.path, `${count}`);
       await writeFile(file, '');

@@ -1,6 +1,7 @@
 import { Failure } from '@platter/host/failure';
 import { output } from '@platter/host/scripted';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { orphaned } from '../src/remove.ts';
 import type { Machine } from './machine.ts';
 import { Scene } from './scene.ts';
 
@@ -377,5 +378,29 @@ describe('what could not be told', () => {
       ).toEqual([]);
       if (error !== null) expect(['failed', 'partial'], `look ${at}: ${error.message}`).toContain(error.kind);
     }
+  });
+});
+
+describe('the private directory of LVM', () => {
+  const found = (...images: string[]) =>
+    images.map((image) => ({ image, group: image.split('/').at(-1)?.split('.')[0] ?? '', sidecar: '' }));
+
+  it.for<[string[], string[], string[]]>([
+    [['/a/g.d0.img'], ['/a/g.d0.img'], ['/a/.lvm-loop']],
+    [['/a/g.d0.img', '/a/h.d0.img'], ['/a/g.d0.img'], []],
+    [['/a/g.d0.img', '/b/g.d1.img'], ['/a/g.d0.img'], ['/a/.lvm-loop']],
+    [['/a/g.d0.img', '/b/g.d1.img'], ['/b/g.d1.img'], []],
+    [['/a/g.d0.img', '/b/g.d1.img', '/b/h.d0.img'], ['/a/g.d0.img', '/b/g.d1.img'], ['/a/.lvm-loop']],
+  ])('of %j without %j: %j goes', ([images, gone, directories]) => {
+    expect(orphaned(found(...images), gone)).toEqual(directories);
+  });
+
+  it('is that of the first image, also for a file elsewhere', async () => {
+    machine.nodes.set('/pool/z', machine.node('/pool'));
+    const file = { name: 'd2', size: 64 * MiB, directory: '/pool/z', fsUuid: null };
+    const lines = await scene.lines(() => scene.apply({}, { files: [file] }));
+    expect(lines.filter((line) => line.includes('LVM_SYSTEM_DIR=') && !line.includes('=/pool/.lvm-loop'))).toEqual([]);
+    expect(machine.nodes.has('/pool/z/g.d2.img')).toBe(true);
+    expect(machine.nodes.has('/pool/z/.lvm-loop')).toBe(false);
   });
 });
