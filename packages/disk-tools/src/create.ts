@@ -6,10 +6,11 @@ import type { Held } from '@platter/host/hold';
 import { hold, lstat } from '@platter/host/looks';
 import { must } from '@platter/host/outcome';
 import { hasJournal, headAt, newXfsFeatures } from './filesystem.ts';
+import type { Disk } from './found.ts';
 import { mkfs, parseXfsVersion, xfsVersionProgram } from './mkfs.ts';
 import { mbrOf } from './partition.ts';
 import type { Room } from './room.ts';
-import { type Disk, type Opened, surveyed } from './survey.ts';
+import { type Opened, surveyed } from './survey.ts';
 import type { Target } from './target.ts';
 import { failureOf } from './verdict.ts';
 import type { NewDisk } from './wish.ts';
@@ -81,8 +82,13 @@ async function format(host: Host, path: string, disk: NewDisk): Promise<void> {
   if (disk.fs === 'xfs') await host.change(truncate(path, disk.size));
   const version = disk.fs === 'xfs' ? must(xfsVersionProgram, await host.query(xfsVersionProgram)).stdout : '';
   const program = mkfs(path, disk, parseXfsVersion(version));
-  must(program, await host.change(program));
+  const running = host.change(program);
+  loadAhead();
+  must(program, await running);
 }
+
+/** What reads the result is loaded while mkfs runs, and not after. */
+const loadAhead = () => void import('./image.ts').catch(() => {});
 
 async function readBack(host: Host, { room, disk, target }: Making): Promise<Made> {
   const question = { path: room.result, raw: disk.format === 'raw', census: false, holder: async () => null };

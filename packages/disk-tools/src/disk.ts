@@ -1,7 +1,8 @@
 import { Failure, type FailureKind, type FailureNotes } from '@platter/host/failure';
 import { formatSize } from '@platter/units/size';
+import type { Content } from './content.ts';
 import type { Filesystem } from './filesystem.ts';
-import type { Content, Disk, Found } from './survey.ts';
+import type { Disk, Found } from './found.ts';
 import { failureOf, warningsOf } from './verdict.ts';
 import type { Wish } from './wish.ts';
 

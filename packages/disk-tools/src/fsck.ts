@@ -7,10 +7,11 @@ import { run } from '@platter/host/looks';
 import { lastLine, must } from '@platter/host/outcome';
 import { convert, heldImage } from '@platter/host/tools/qemu-img';
 import type { Filesystem } from './filesystem.ts';
+import type { Disk } from './found.ts';
 import { framed, frameOf } from './frame.ts';
 import { checkSpace } from './place.ts';
 import { checkPrograms } from './programs.ts';
-import type { Disk, Opened } from './survey.ts';
+import type { Opened } from './survey.ts';
 import type { Target } from './target.ts';
 
 /** A filesystem checker: what it is called with, and what its ending says. Gives a warning, or null when all is well. */

@@ -1,9 +1,10 @@
 import type { Call } from '@platter/command/call';
 import { Failure } from '@platter/host/failure';
+import type { Disk, Found } from './found.ts';
 import { writer } from './holders.ts';
 import type { Format } from './sniff.ts';
 import { details, recordOf } from './story.ts';
-import { type Disk, type Found, surveyed } from './survey.ts';
+import { surveyed } from './survey.ts';
 import type { Target } from './target.ts';
 
 /** What to look at besides, and what it must be. */

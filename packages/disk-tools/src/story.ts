@@ -4,8 +4,8 @@ import { escapeText } from '@platter/qcow2/text';
 import { formatSize } from '@platter/units/size';
 import { virtualSize } from './disk.ts';
 import type { Filesystem } from './filesystem.ts';
+import type { Disk } from './found.ts';
 import type { Disk as DiskRecord } from './records.ts';
-import type { Disk } from './survey.ts';
 import { explained } from './verdict.ts';
 
 /** What a verb adds to the facts of a disk. */

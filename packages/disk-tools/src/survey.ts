@@ -2,47 +2,11 @@ import type { Host, Stat } from '@platter/host/door';
 import { Failure } from '@platter/host/failure';
 import { type Held, source } from '@platter/host/hold';
 import { hold, lstat, realpath, stat } from '@platter/host/looks';
-import { type Census, census } from '@platter/qcow2/census';
-import { type Finding, Refused } from '@platter/qcow2/finding';
-import { type Guest, guest } from '@platter/qcow2/guest';
-import { type Header, parseHeader } from '@platter/qcow2/header';
-import { judge } from '@platter/qcow2/judge';
+import type { Guest } from '@platter/qcow2/guest';
 import type { ByteSource } from '@platter/qcow2/source';
-import { type Filesystem, readFilesystems } from './filesystem.ts';
-import { type Partition, readTable } from './partition.ts';
-import { type Format, recognise } from './sniff.ts';
-
-/** What lies at a path, as far as it can be told without changing anything. */
-export type Found =
-  | { kind: 'absent' }
-  | { kind: 'thing'; what: string }
-  | { kind: 'named'; what: string; way: string }
-  | { kind: 'unknown' }
-  | Disk;
-
-/** A disk image. `content` is null where its rules forbid to read it, or nobody here can. */
-export interface Disk {
-  kind: 'disk';
-  format: Format;
-  file: Stat;
-  /** Bytes of the file or device. */
-  fileSize: number;
-  header?: Header;
-  findings: Finding[];
-  census?: Census;
-  content: Content | null;
-  /** Who keeps it in use, in words. */
-  holder: string | null;
-}
-
-/** What a guest would see. */
-export interface Content {
-  layout: 'whole' | 'mbr' | 'gpt' | 'none';
-  partitions: Partition[];
-  filesystems: Filesystem[];
-  /** Whether its first and last MiB are all zero. */
-  blank: boolean;
-}
+import { readContent } from './content.ts';
+import type { Disk, Examined, FileFacts, Found } from './found.ts';
+import { recognise } from './sniff.ts';
 
 export interface Question {
   path: string;
@@ -94,11 +58,6 @@ const things: Partial<Record<Stat['kind'], string>> = {
   socket: 'a socket',
 };
 
-interface Examined {
-  found: Found;
-  guest: Guest | null;
-}
-
 /** The kernel takes its time to list its locks: that runs beside the reading of the header. */
 async function examine(host: Host, question: Question, { held, file }: { held: Held; file: Stat }): Promise<Examined> {
   const bytes = source(held);
@@ -107,19 +66,14 @@ async function examine(host: Host, question: Question, { held, file }: { held: H
   if (recognised.kind === 'unknown' && !question.raw) return { found: recognised, guest: null };
   const asked = question.holder(host, question.path, file);
   const format = recognised.kind === 'unknown' ? 'raw' : recognised.format;
-  const [holder, header] = await Promise.all([asked, format === 'qcow2' ? judged(bytes) : null]);
+  const image = format === 'qcow2' ? import('./image.ts') : null;
+  const [holder, header] = await Promise.all([asked, image?.then(({ judged }) => judged(bytes))]);
   const facts = { file, fileSize: bytes.size, holder };
   if (format === 'raw') return rawDisk(bytes, facts);
-  if (header !== null) return qcow2Disk(bytes, { ...header, ...facts }, question.census && holder === null);
-  return { found: { kind: 'disk', format, findings: [], content: null, ...facts }, guest: null };
+  if (image === null || header === undefined)
+    return { found: { kind: 'disk', format, findings: [], content: null, ...facts }, guest: null };
+  return (await image).qcow2Disk(bytes, { ...header, ...facts }, question.census && holder === null);
 }
-
-async function judged(bytes: ByteSource): Promise<{ header: Header; findings: Finding[] }> {
-  const header = await parseHeader(bytes);
-  return { header, findings: judge(header, 'attach') };
-}
-
-type FileFacts = Pick<Disk, 'file' | 'fileSize' | 'holder'>;
 
 async function rawDisk(bytes: ByteSource, facts: FileFacts): Promise<Examined> {
   const whole = { at: 0, length: bytes.size, kind: 'data' as const, host: 0, hostLength: bytes.size };
@@ -131,46 +85,4 @@ async function rawDisk(bytes: ByteSource, facts: FileFacts): Promise<Examined> {
   };
   const found: Disk = { kind: 'disk', format: 'raw', findings: [], content: await readContent(bytes), ...facts };
   return { found, guest };
-}
-
-type Judged = FileFacts & { header: Header; findings: Finding[] };
-
-/** The tables are walked only where the header may be believed; the content is read only where both may. */
-async function qcow2Disk(bytes: ByteSource, judged: Judged, wanted: boolean): Promise<Examined> {
-  const disk = { kind: 'disk' as const, format: 'qcow2' as const, ...judged };
-  if (judged.findings.some(stands)) return { found: { ...disk, content: null }, guest: null };
-  const counted = wanted ? await census(bytes, judged.header) : undefined;
-  const findings = [...judged.findings, ...(counted?.findings ?? [])];
-  const known = { ...disk, findings, ...(counted === undefined ? {} : { census: counted }) };
-  if (findings.some(stands)) return { found: { ...known, content: null }, guest: null };
-  return readGuest(bytes, known);
-}
-
-/** A finding that forbids to read on. */
-export const stands = ({ verdict }: Finding): boolean => verdict !== 'warn';
-
-async function readGuest(bytes: ByteSource, disk: Omit<Disk, 'content'>): Promise<Examined> {
-  try {
-    const opened = guest(bytes, disk.header as Header, 'attach');
-    return { found: { ...disk, content: await readContent(opened) }, guest: opened };
-  } catch (error) {
-    if (!(error instanceof Refused)) throw error;
-    return { found: { ...disk, findings: [...disk.findings, ...error.findings], content: null }, guest: null };
-  }
-}
-
-const edge = 1024 ** 2;
-
-async function readContent(bytes: ByteSource): Promise<Content> {
-  if (bytes.size === 0) return { layout: 'none', partitions: [], filesystems: [], blank: true };
-  const table = await readTable(bytes);
-  const filesystems = await readFilesystems(bytes, table);
-  const layout = table.kind === 'none' && filesystems.length > 0 ? 'whole' : table.kind;
-  return { layout, partitions: table.partitions, filesystems, blank: filesystems.length === 0 && (await blank(bytes)) };
-}
-
-async function blank(bytes: ByteSource): Promise<boolean> {
-  const length = Math.min(edge, bytes.size);
-  const ends = [await bytes.read(0, length), await bytes.read(bytes.size - length, length)];
-  return ends.every((end) => end.every((byte) => byte === 0));
 }

@@ -1,6 +1,8 @@
 import { Failure } from '@platter/host/failure';
 import type { Finding } from '@platter/qcow2/finding';
-import { stands } from './survey.ts';
+
+/** A finding that forbids to read on. */
+export const stands = ({ verdict }: Finding): boolean => verdict !== 'warn';
 
 /** Rules about text that names another file or URL. */
 const referring = new Set(['Q4', 'Q5', 'Q16', 'Q19']);

@@ -4,12 +4,13 @@ import { check, heldImage } from '@platter/host/tools/qemu-img';
 import { contentDigest } from '@platter/qcow2/digest';
 import { formatSize } from '@platter/units/size';
 import { virtualSize } from './disk.ts';
+import type { Disk, Found } from './found.ts';
 import { fsck } from './fsck.ts';
 import { holder } from './holders.ts';
 import { checkPrograms } from './programs.ts';
 import { withHoles } from './sparse.ts';
 import { recordOf, view } from './story.ts';
-import { type Disk, type Found, type Opened, surveyed } from './survey.ts';
+import { type Opened, surveyed } from './survey.ts';
 import type { Target } from './target.ts';
 import { failureOf, warningsOf } from './verdict.ts';
 

@@ -2,7 +2,7 @@ import { exitCodes, Failure } from '@platter/host/failure';
 import type { Finding } from '@platter/qcow2/finding';
 import { describe, expect, it } from 'vitest';
 import { decide } from '../src/disk.ts';
-import type { Found } from '../src/survey.ts';
+import type { Found } from '../src/found.ts';
 import type { Wish } from '../src/wish.ts';
 import { content, disk, filesystem, uuid, wish } from './fixture/disks.ts';
 
