@@ -72,7 +72,7 @@ export async function openRepository(host: Host, root: string): Promise<Repo> {
 }
 
 export const restoreLoose =
-  "backup-chain restore --files with the chain's files, oldest first, restores what is there, unproven";
+  'backup-chain restore --files FULL INCREMENT... --to TARGET restores what is there, unproven';
 
 function refuseFeatures({ features }: Repository): void {
   if (features.length === 0) return;

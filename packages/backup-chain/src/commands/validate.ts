@@ -39,7 +39,7 @@ export default verb({
     }
     refuse(
       all.flatMap(({ findings }) => findings),
-      'not all is well',
+      'damage was found',
       files ? undefined : restoreLoose,
     );
   },
