@@ -28,22 +28,22 @@ function vgNameOf(found: readonly Found[], spec: GroupSpec): string {
 async function converge(session: Session, spec: GroupSpec): Promise<Result> {
   const { host, roots } = session;
   const found = await findSidecars(host, roots);
-  const group = await lookAtGroup(host, found, spec.name);
+  const group = await lookAtGroup(session, found, spec.name);
   const refusal = groupRefusal(group) ?? conflict(spec, group.images);
   if (refusal !== null) throw refusal;
   const others = found.filter((one) => one.group !== spec.name);
   const free = () => checkVgName(session, vgNameOf(found, spec), others);
-  const targets = await targetsOf({ host, roots, spec }, group.images);
+  const targets = await targetsOf({ ...session, spec }, group.images);
   if (group.images.length === 0) await free();
   const served = group.images.length === 0 ? alone : await attachGroup(session, preferring(group, spec.directIO));
   await fit(session, spec, { group, served });
   if (group.images.length > 0 && served.vg === null) await free();
   const made = await makeFiles(session, spec, { images: group.images, served, targets });
-  const failure = await finish(session, spec, endingOf(group, served, made));
+  const { failure, ...facts } = await finish(session, spec, endingOf(group, served, made));
   const drift = driftOf(spec.files, group.images, extentOf(spec, served));
   const shrinks = drift.flatMap(shrinking);
   const failed = together([...made.failures, ...shrinks], made.asked + shrinks.length);
-  const seen = session.deeds.length === 0 ? { group, facts: served.facts } : null;
+  const seen = { ...facts, ...(session.deeds.length === 0 ? { group } : {}) };
   return { drift, failure: failed ?? failure, seen };
 }
 

@@ -20,9 +20,9 @@ export function leftOut({ images }: Group): string | null {
 
 /**
  * Serves a group: its images on loops, and its logical volumes active unless `still`. One bad image keeps the others
- * up. Gives what it saw when nothing had to be done.
+ * up. Gives what is still so at the end.
  */
-export async function attachOne(session: Session, asleep: Group, still: boolean): Promise<Seen | null> {
+export async function attachOne(session: Session, asleep: Group, still: boolean): Promise<Partial<Seen>> {
   const obscure = obscured(asleep);
   const refusal = unfinished(asleep) ?? (asleep.images.length === 0 ? obscure : null);
   if (refusal !== null) throw refusal;
@@ -32,13 +32,15 @@ export async function attachOne(session: Session, asleep: Group, still: boolean)
   if (failure !== undefined) throw failure;
   await checkGroup(session, group, served);
   const { vg, scope, facts } = served;
-  if (vg === 'unread') return null;
+  if (vg === 'unread') return {};
   if (vg === null) throw unmade(group);
   await ensurePrivate(session, scope.directory);
   await settle(session, members(group.images, facts, vg), { vgUuid: vg.uuid, activate: null, directIO: null });
+  const before = session.deeds.length;
   if (!still && group.images.every(({ sidecar }) => sidecar.activate))
     await activate(session, scope, { vg, lvs: facts.lvs });
-  return session.deeds.length === 0 ? { group, facts } : null;
+  if (session.deeds.length > before) return {};
+  return { facts, ...(before === 0 ? { group } : {}) };
 }
 
 /** A group that was to stay down is named: from now on it comes up by itself again. */

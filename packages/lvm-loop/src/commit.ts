@@ -5,7 +5,7 @@ import type { Session } from './session.ts';
 import type { Sidecar } from './sidecar.ts';
 import { sidecarText } from './sidecar.ts';
 import { prove } from './steps.ts';
-import { readVg, type VgFacts } from './vg.ts';
+import { readPvs, type VgFacts } from './vg.ts';
 
 /** The VG to make, or to extend, by PVs on these devices. */
 export interface Commit {
@@ -47,7 +47,7 @@ export async function extendVg(session: Session, { scope, devices, sidecar }: Co
 }
 
 async function outside(session: Session, scope: Scope, devices: readonly string[]): Promise<string | null> {
-  const { pvs } = await readVg(session, scope);
+  const pvs = await readPvs(session, scope);
   const left = devices.filter((device) => pvs.find(({ name }) => name === device)?.vgName === '');
   return left.length === 0 ? null : `${left.join(', ')} in no VG`;
 }

@@ -21,8 +21,27 @@ interface Mounted {
   options: string;
 }
 
+/** Filesystems by device number: each is looked at once in a run. */
+export type Filesystems = Map<bigint, Promise<Filesystem>>;
+
+/** The filesystem of a directory on the device `dev`; what could not be told is asked again the next time. */
+export function filesystemAt({ host, filesystems }: Sight, dev: bigint, directory: string): Promise<Filesystem> {
+  const known = filesystems.get(dev);
+  if (known !== undefined) return known;
+  const looked = filesystemOf(host, directory);
+  filesystems.set(dev, looked);
+  looked.catch(() => filesystems.delete(dev));
+  return looked;
+}
+
+/** A host and what of it is known. */
+export interface Sight {
+  host: Host;
+  filesystems: Filesystems;
+}
+
 /** Looks at the filesystem of a directory. On XFS the id of statfs is the device number, which changes: left out. */
-export async function filesystemOf(host: Host, directory: string): Promise<Filesystem> {
+async function filesystemOf(host: Host, directory: string): Promise<Filesystem> {
   const mounted = await mountedAt(host, directory);
   const { fstype: type, options } = mounted;
   return {

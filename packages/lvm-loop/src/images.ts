@@ -3,7 +3,7 @@ import type { Host, Stat } from '@platter/host/door';
 import { source } from '@platter/host/hold';
 import { hold, list, lstat, text } from '@platter/host/looks';
 import { type Loop, serves } from '@platter/host/tools/losetup';
-import { type Filesystem, filesystemOf } from './filesystem.ts';
+import { type Filesystem, filesystemAt, type Sight } from './filesystem.ts';
 import { type Label, labelBytes, parseLabel } from './label.ts';
 import { creatingPath } from './names.ts';
 import type { Sidecar } from './sidecar.ts';
@@ -26,19 +26,16 @@ export interface Image {
   holders: readonly string[];
 }
 
-/** What one run needs to look at images: filesystems are looked at once each. */
-export interface Eyes {
-  host: Host;
+/** What one look at images needs. */
+export interface Eyes extends Sight {
   loops: readonly Loop[];
-  filesystems: Map<bigint, Promise<Filesystem>>;
 }
 
 /** Looks at an image; whatever cannot be told throws. */
 export async function lookAt({ host, loops, filesystems }: Eyes, path: string, sidecar: Sidecar): Promise<Image> {
   const directory = dirname(path);
   const dev = (await host.query(lstat(directory)))?.dev ?? 0n;
-  if (!filesystems.has(dev)) filesystems.set(dev, filesystemOf(host, directory));
-  const filesystem = (await filesystems.get(dev)) as Filesystem;
+  const filesystem = await filesystemAt({ host, filesystems }, dev, directory);
   const [file, temp] = [await host.query(lstat(path)), await host.query(lstat(creatingPath(path)))];
   const own = loops.filter((loop) => serves(loop, { dev, ino: BigInt(sidecar.ino) }));
   const label = file === null ? 'absent' : await labelOf(host, path, file);

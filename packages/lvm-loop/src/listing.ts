@@ -14,7 +14,7 @@ import { groupView, loopView } from './view.ts';
 export async function listGroups(session: Session, all: boolean): Promise<void> {
   const { host, roots, call } = session;
   const found = await findSidecars(host, roots);
-  const eyes: Eyes = { host, loops: await loops(host), filesystems: new Map() };
+  const eyes: Eyes = { host, loops: await loops(host), filesystems: session.filesystems };
   const groups: Group[] = [];
   let obscure = 0;
   for (const name of groupNames(found)) {

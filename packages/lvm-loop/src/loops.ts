@@ -33,9 +33,13 @@ export async function attach(session: Session, deed: Deed, served: Served): Prom
   return lockedLoops(session, async () => {
     const [loop] = session.host.dry ? [] : await on(session, served);
     if (loop !== undefined && !loop.autoclear) return checked(served, loop).name;
-    const proof = async () => ((await on(session, served)).some((one) => !one.autoclear) ? null : 'no loop serves it');
+    let seen: readonly Loop[] = [];
+    const proof = async () => {
+      seen = await on(session, served);
+      return seen.some(({ autoclear }) => !autoclear) ? null : 'no loop serves it';
+    };
     await patiently(session, () => prove(session, { deed, program: attaching(served) }, proof));
-    return session.host.dry ? deviceToCome(served.file) : checked(served, await only(session, served)).name;
+    return session.host.dry ? deviceToCome(served.file) : only(served, seen).name;
   });
 }
 
@@ -61,9 +65,8 @@ function attaching({ path, file, sectorSize }: Served) {
   return { ...run('losetup', words), shell: named(file, shellLine(['losetup', ...words])) };
 }
 
-async function only(session: Session, served: Served): Promise<Loop> {
-  const [loop, ...others] = await on(session, served);
-  if (loop !== undefined && others.length === 0) return loop;
+function only(served: Served, [loop, ...others]: readonly Loop[]): Loop {
+  if (loop !== undefined && others.length === 0) return checked(served, loop);
   throw new Failure('refused', `${served.path} is served by ${others.length + 1} loops at once`);
 }
 

@@ -11,7 +11,7 @@ import { obscured, unfinished } from './situation.ts';
 import { stateOf } from './state.ts';
 import { prove } from './steps.ts';
 import type { Group } from './survey.ts';
-import { readVg } from './vg.ts';
+import { readPvs } from './vg.ts';
 
 /** Removes one file of a group, whose PV must be empty; null when it is gone already. */
 export async function removeFile(session: Session, { group, found }: Removal, file: string): Promise<Removed | null> {
@@ -92,7 +92,7 @@ async function reduce(session: Session, { image, served }: Leaving): Promise<voi
   const deed = { step: 'vgreduce', object: sidecar.file, reason: 'its PV is empty' };
   const program = lvm(session.lvm, scope, ['vgreduce', '--', sidecar.vgName, device]);
   const outside = async () => {
-    const { pvs } = await readVg(session, scope);
+    const pvs = await readPvs(session, scope);
     return pvs.find(({ name }) => name === device)?.vgName === '' ? null : 'its PV is still in the VG';
   };
   await prove(session, { deed, program }, outside).catch(async (error) => {

@@ -26,17 +26,15 @@ export interface Seen {
   facts: VgFacts | null;
 }
 
-async function look(session: Session, name: string): Promise<Seen> {
-  const { host, roots } = session;
-  const group = await lookAtGroup(host, await findSidecars(host, roots), name);
-  return { group, facts: await factsOf(session, group) };
-}
+const look = async (session: Session, name: string): Promise<Group> =>
+  lookAtGroup(session, await findSidecars(session.host, session.roots), name);
 
 /** Prints a group as it is after a run that changed it; a dry run has nothing to look at. */
 export async function tell(session: Session, name: string, result: Result): Promise<void> {
   const { host, call, deeds } = session;
   if (host.dry) return;
-  const { group, facts } = result.seen ?? (await look(session, name));
+  const group = result.seen.group ?? (await look(session, name));
+  const facts = result.seen.facts ?? (await factsOf(session, group));
   for (const { object, kind, detail } of result.drift)
     if (kind === 'not-in-spec') call.note(`${name}: ${object} was not asked for; ${detail} removes it`);
   const record = recordOf({ group, facts, shared: new Map() }, result, deeds);
@@ -44,7 +42,7 @@ export async function tell(session: Session, name: string, result: Result): Prom
 }
 
 /** A result of a run that only looked. */
-export const nothingSaid: Result = { drift: [], failure: null, seen: null };
+export const nothingSaid: Result = { drift: [], failure: null, seen: {} };
 
 /** Prints that a group is another node's. */
 export async function skip(call: Call<unknown>, { name, vgName }: GroupSpec): Promise<void> {

@@ -6,8 +6,8 @@ import type { Seen } from './report.ts';
 export interface Result {
   drift: readonly Drift[];
   failure: Failure | null;
-  /** The group when nothing was changed, so that nobody need look again. */
-  seen: Seen | null;
+  /** What is still so at the end, so that nobody need look again. */
+  seen: Partial<Seen>;
 }
 
 /** Several failures as one: what all that was asked for have in common, else partial. */

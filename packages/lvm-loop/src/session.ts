@@ -4,7 +4,7 @@ import { Failure } from '@platter/host/failure';
 import { run, stat } from '@platter/host/looks';
 import { must } from '@platter/host/outcome';
 import { prefixed } from '@platter/host/prefixed';
-import { hasDeviceMapper } from './filesystem.ts';
+import { type Filesystems, hasDeviceMapper } from './filesystem.ts';
 import type { Common } from './flags.ts';
 import { type LvmFacts, parseVersion } from './lvm.ts';
 import { rootsOf } from './roots.ts';
@@ -23,6 +23,7 @@ export interface Session {
   lvm: LvmFacts;
   roots: string[];
   deeds: Deed[];
+  filesystems: Filesystems;
 }
 
 /** Who we are, what the host has and where images live; changes nothing. */
@@ -33,7 +34,7 @@ export async function open(call: Call<Common>): Promise<Session> {
   const host = prefixed(call.host, prefix);
   const roots = await rootsOf(host, { said: call.flags.dir, env: call.env.PLATTER_LVM_LOOP_DIRS });
   if (pid !== undefined) for (const root of roots) await sameView(host, root);
-  return { call, host, roots, deeds: [], lvm: await lvmFacts(host) };
+  return { call, host, roots, deeds: [], filesystems: new Map(), lvm: await lvmFacts(host) };
 }
 
 /** Oldest releases that print what we read: JSON listings and reports. */

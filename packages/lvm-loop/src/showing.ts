@@ -19,7 +19,7 @@ export async function showOne(session: Session, word: string): Promise<void> {
   const { host, roots, call } = session;
   const found = await findSidecars(host, roots);
   const { name, file } = await named(session, found, word);
-  const group = await lookAtGroup(host, found, name);
+  const group = await lookAtGroup(session, found, name);
   if (file !== null && !group.images.some(({ sidecar }) => sidecar.file === file)) throw unknownGroup(word);
   const facts = await factsOf(session, group);
   const { shared, failures } = await sharedOf(session, group.images);

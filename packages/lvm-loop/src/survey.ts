@@ -3,6 +3,7 @@ import type { Entry, Host } from '@platter/host/door';
 import { Failure, Interrupted } from '@platter/host/failure';
 import { list, lstat, text } from '@platter/host/looks';
 import { loops as allLoops } from '@platter/host/tools/losetup';
+import type { Sight } from './filesystem.ts';
 import { type Eyes, type Image, lookAt } from './images.ts';
 import { imageOf, parseImageName } from './names.ts';
 import { deepest } from './roots.ts';
@@ -71,8 +72,8 @@ async function read(host: Host, image: string): Promise<Found> {
 export const groupNames = (found: readonly Found[]): string[] => [...new Set(found.map(({ group }) => group))].sort();
 
 /** Looks at everything of one group. What could not be told of one image does not hide the others. */
-export async function lookAtGroup(host: Host, found: readonly Found[], name: string): Promise<Group> {
-  const eyes: Eyes = { host, loops: await allLoops(host), filesystems: new Map() };
+export async function lookAtGroup({ host, filesystems }: Sight, found: readonly Found[], name: string): Promise<Group> {
+  const eyes: Eyes = { host, filesystems, loops: await allLoops(host) };
   return groupSeen(eyes, found, name);
 }
 

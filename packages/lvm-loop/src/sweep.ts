@@ -36,8 +36,8 @@ export async function eachGroup(
 }
 
 /** A group as it is under its lock. */
-async function now({ host, roots }: Session, name: string): Promise<Group> {
-  return lookAtGroup(host, await findSidecars(host, roots), name);
+async function now(session: Session, name: string): Promise<Group> {
+  return lookAtGroup(session, await findSidecars(session.host, session.roots), name);
 }
 
 /** The VG name a group's sidecars agree on; a group with unreadable ones only is locked by its own name. */

@@ -5,7 +5,7 @@ import { lstat } from '@platter/host/looks';
 import { detach, servedBy, serving } from './loops.ts';
 import { creatingPath, sidecarPath } from './names.ts';
 import type { Session } from './session.ts';
-import { readVg } from './vg.ts';
+import { readPvs } from './vg.ts';
 import { deviceOf, type Work } from './work.ts';
 
 /** Takes back an image that this run made, unless a loop still serves it. */
@@ -21,7 +21,7 @@ export async function forget(session: Session, { path, dev, sidecar }: Work): Pr
 /** Takes the loop back, when LVM confirms that what is on it is in no VG. */
 export async function unserve(session: Session, work: Work): Promise<void> {
   const device = deviceOf(work);
-  const { pvs } = await readVg(session, { devices: [device], directory: work.directory });
+  const pvs = await readPvs(session, { devices: [device], directory: work.directory });
   const pv = pvs.find(({ name }) => name === device);
   if (pv === undefined || pv.vgName !== '') throw new Failure('refused', 'it is in a VG');
   if (pv.uuid !== '' && pv.uuid !== work.sidecar.pvUuid) throw new Failure('refused', 'it is another PV');

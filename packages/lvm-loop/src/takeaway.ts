@@ -15,7 +15,7 @@ export async function takeAway(session: Session, word: string, withVolumes: bool
   if (!known.some(({ group }) => group === name)) return session.call.note(`${word} is already gone`);
   await lockedVg(session, vgNameIn(known, name), async () => {
     const found = await findSidecars(host, roots);
-    const group = await lookAtGroup(host, found, name);
+    const group = await lookAtGroup(session, found, name);
     if (group.images.length === 0 && group.unreadable.length === 0) return session.call.note(`${word} is already gone`);
     const removed =
       file === undefined

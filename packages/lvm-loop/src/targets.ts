@@ -2,7 +2,7 @@ import { dirname, join } from 'node:path';
 import type { Host } from '@platter/host/door';
 import { Failure } from '@platter/host/failure';
 import { lstat } from '@platter/host/looks';
-import { checkFilesystem, type Filesystem, filesystemOf } from './filesystem.ts';
+import { checkFilesystem, type Filesystem, filesystemAt, type Sight } from './filesystem.ts';
 import type { Image } from './images.ts';
 import { creatingPath, imageName, sidecarPath } from './names.ts';
 import { defaultRoot, type Place, placeOf } from './roots.ts';
@@ -21,8 +21,7 @@ export interface Target {
   stray: number | null;
 }
 
-interface Ground {
-  host: Host;
+interface Ground extends Sight {
   roots: readonly string[];
   spec: GroupSpec;
 }
@@ -45,12 +44,12 @@ async function kept({ host, roots }: Ground, spec: FileSpec, image: Image): Prom
   return { spec, path, image, missing: [], filesystem, dev, stray: null };
 }
 
-async function fresh({ host, roots, spec: group }: Ground, spec: FileSpec): Promise<Target> {
+async function fresh({ host, filesystems, roots, spec: group }: Ground, spec: FileSpec): Promise<Target> {
   const all = roots.length === 0 ? [defaultRoot] : roots;
   const place = await placeOf(host, all, spec.directory ?? (all[0] as string));
   const path = join(place.path, imageName(group.scheme, group.name, spec.name));
   const { directory, dev, missing } = await nearest(host, place.path);
-  const filesystem = await filesystemOf(host, directory);
+  const filesystem = await filesystemAt({ host, filesystems }, dev, directory);
   checkFilesystem(place.path, filesystem, group.sparse);
   checkUuid(spec, filesystem, place.path);
   await checkReached(host, place, dev);

@@ -27,6 +27,11 @@ export async function readVg(session: Session, scope: Scope): Promise<VgFacts> {
   throw new Failure('failed', `could not tell what is on ${unseen}: LVM does not show it`);
 }
 
+/** The same of PVs alone. */
+export async function readPvs(session: Session, scope: Scope): Promise<Pv[]> {
+  return (await rows(session, scope, { kind: 'pv', words: ['pvs', '-a', '-o', pvColumns] })).map(pvOf);
+}
+
 interface Asked {
   kind: string;
   words: string[];

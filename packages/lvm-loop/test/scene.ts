@@ -57,7 +57,7 @@ export class Scene implements Disposable {
       emit: async (record: Platter) => void this.records.push(record),
     } as unknown as Call<Common>;
     const lvm = { version: [2, 3, 16] as const, dm: this.machine.dm, udev: false };
-    return { call, host: this.machine, roots: ['/pool'], deeds: [], lvm };
+    return { call, host: this.machine, roots: ['/pool'], deeds: [], lvm, filesystems: new Map() };
   }
 
   /** What a run changed: the lines of its changes. */

@@ -25,7 +25,7 @@ export default verb({
       const reason = named ? null : unfinished(group)?.message;
       if (reason) return call.note(`${group.name}: left alone: ${reason}`);
       await detachOne(session, group, call.flags['stay-down']);
-      await tell(session, group.name, { drift: [], failure: null, seen: null });
+      await tell(session, group.name, { drift: [], failure: null, seen: {} });
     });
   },
 });
