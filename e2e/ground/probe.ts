@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { environment } from './run.ts';
+import { environment, root } from './run.ts';
 
 const answers = (program: string, ...words: string[]): boolean =>
   spawnSync(program, words, { env: environment(), stdio: 'ignore' }).status === 0;
@@ -43,6 +43,15 @@ const filesystem = (name: string): [string, () => boolean] => [
   () => canMount(name),
 ];
 
+/** The programs that a small virtual machine is made and run by. */
+const machine = ['qemu-system-x86_64', '/usr/lib/qemu/virtiofsd', 'kmod', 'cpio'];
+
+const canBoot = (): boolean =>
+  isRoot() &&
+  machine.every((program) => answers(program, '--version')) &&
+  answers('busybox', 'true') &&
+  answers(join(root, 'e2e/vm/kernel'));
+
 /** What each ground is probed by, in words, and the probe. */
 const probes = {
   root: ['user id 0', isRoot],
@@ -58,6 +67,8 @@ const probes = {
   strace: ['strace -qq on true', () => answers('strace', '-qq', '-o', '/dev/null', 'true')],
   'device-mapper': ['device-mapper in /proc/devices', () => words('/proc/devices').includes('device-mapper')],
   nbd: ['/sys/block/nbd0', () => existsSync('/sys/block/nbd0')],
+  vm: [`root, ${machine.join(', ')} --version, busybox, a kernel in the cache or by apt-get download`, canBoot],
+  nbdkit: ['nbdkit --version', () => answers('nbdkit', '--version')],
 } satisfies Record<string, [string, () => boolean]>;
 
 export type GroundName = keyof typeof probes;

@@ -1,0 +1,102 @@
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { tempFolder } from '../ground/folder.ts';
+import { root, succeed } from '../ground/run.ts';
+import { type Power, power } from './power.ts';
+
+/** How a command ended that the guest ran by `step NAME COMMAND...`, and what it printed. */
+export interface Step {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+const memory = '1024M';
+const words = (...groups: string[]): string[] => groups.flatMap((group) => group.split(' '));
+
+/** A virtio filesystem of the guest over a folder of the host. */
+async function share(on: Power, tag: string, { path, sockets }: { path: string; sockets: string }): Promise<string[]> {
+  const socket = join(sockets, `${tag}.socket`);
+  await on.serve(
+    ['/usr/lib/qemu/virtiofsd', `--socket-path=${socket}`, '-o', `source=${path}`, '-o', 'sandbox=chroot'],
+    socket,
+  );
+  return words(`-chardev socket,id=${tag},path=${socket} -device vhost-user-fs-pci,chardev=${tag},tag=${tag}`);
+}
+
+/**
+ * A disk that loses what the guest did not flush: nbdkit's cache filter keeps writes to itself until a flush. The cache
+ * modes of QEMU do not model this, since the host's page cache outlives them.
+ */
+async function volatile(on: Power, file: string, socket: string): Promise<string> {
+  await on.serve(['nbdkit', '-f', '-U', socket, '--filter=cache', 'file', file, 'cache=writeback'], socket);
+  return `nbd:unix:${socket}`;
+}
+
+/** The words that start a machine over the host's `/`, which runs e2e/vm/session on `folder`/share. */
+async function computer(on: Power, folder: string, drives: readonly string[]): Promise<string[]> {
+  const initrd = (await succeed([join(import.meta.dirname, 'kernel')], { timeout: 180_000 })).trim();
+  const kernel = dirname(initrd);
+  const [image] = (await readdir(join(kernel, 'boot'))).filter((name) => name.startsWith('vmlinuz-'));
+  const environment = `KERNEL=${kernel} SHARE=${folder}/share SESSION=${root}/e2e/vm/session`;
+  return [
+    ...words('qemu-system-x86_64 -M pc -accel tcg -cpu Nehalem -smp 1 -no-reboot -nodefaults -display none'),
+    ...words(`-serial file:${folder}/console -kernel ${kernel}/boot/${image} -initrd ${initrd}`),
+    ...['-append', `console=ttyS0 panic=-1 quiet mitigations=off nokaslr ${environment}`],
+    ...words(`-m ${memory} -object memory-backend-memfd,id=memory,size=${memory},share=on -numa node,memdev=memory`),
+    ...(await share(on, 'host', { path: '/', sockets: folder })),
+    ...(await share(on, 'share', { path: join(folder, 'share'), sockets: folder })),
+    ...drives.flatMap((file) => ['-drive', `file=${file},if=virtio,format=raw`]),
+  ];
+}
+
+async function prepare(folder: string, script: string): Promise<void> {
+  await mkdir(join(folder, 'share'));
+  await writeFile(join(folder, 'share/script'), script);
+}
+
+const read = (path: string): Promise<string> => readFile(path, 'utf8').catch(() => '');
+
+async function step(share: string, name: string): Promise<Step> {
+  const [code, stdout, stderr] = await Promise.all(
+    ['code', 'out', 'err'].map((end) => read(join(share, `${name}.${end}`))),
+  );
+  return { code: Number(code), stdout: stdout ?? '', stderr: stderr ?? '' };
+}
+
+/** What the guest's steps left in the shared folder, by their names. */
+async function steps(folder: string): Promise<Record<string, Step>> {
+  const share = join(folder, 'share');
+  const names = (await readdir(share)).flatMap((name) => /^(.+)\.code$/.exec(name)?.[1] ?? []);
+  return Object.fromEntries(await Promise.all(names.map(async (name) => [name, await step(share, name)] as const)));
+}
+
+/** All that the machine left to read, for messages. */
+const last = async (folder: string): Promise<string> =>
+  `${await read(join(folder, 'share/log'))}\n${(await read(join(folder, 'console'))).slice(-2000)}`;
+
+/** Runs a script (sh -eu, as root) in a machine with these disks (/dev/vda, ...) to its end, which must be 0. A reboot is a second call. */
+export async function boot(script: string, disks: readonly string[] = []): Promise<Record<string, Step>> {
+  await using folder = await tempFolder();
+  await using on = power();
+  await prepare(folder.path, script);
+  await on.run(await computer(on, folder.path, disks));
+  const code = await read(join(folder.path, 'share/code'));
+  if (code !== '0\n') throw new Error(`the script ended with ${code || 'nothing'}:\n${await last(folder.path)}`);
+  return steps(folder.path);
+}
+
+/** Runs a script until it calls `cut_power`. The machine is gone then, and so is all that it had not flushed to its disks. */
+export async function bootUntilCut(script: string, disks: readonly string[]): Promise<Record<string, Step>> {
+  await using folder = await tempFolder();
+  {
+    await using on = power();
+    await prepare(folder.path, script);
+    const sockets = disks.map((file, i) => volatile(on, file, join(folder.path, `disk${i}`)));
+    const ended = on.run(await computer(on, folder.path, await Promise.all(sockets))).then(async () => {
+      throw new Error(`the script ended before the power was cut:\n${await last(folder.path)}`);
+    });
+    await Promise.race([on.appears(join(folder.path, 'share/cut')), ended]);
+  }
+  return steps(folder.path);
+}
