@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { open, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { detach, loopsIn } from '../../ground/loops.ts';
 import { succeed } from '../../ground/run.ts';
 import type { CrashCase, Disturbance } from '../case.ts';
@@ -130,8 +131,11 @@ async function canaryLives(dir: string): Promise<void> {
   assert.match(await lvm(dir, 'lvs', '--noheadings', '-o', 'lv_name'), /canary/);
 }
 
-/** What the verb rightly leaves attached. */
-const loosened = async (dir: string) => detach(await loopsIn(dir));
+/** What the verb rightly leaves attached. Somebody who lists all VGs of the host has a loop open for a moment. */
+async function loosened(dir: string): Promise<void> {
+  await detach(await loopsIn(dir));
+  for (let left = 100; left > 0 && (await loopsIn(dir)).length > 0; left -= 1) await pause(20);
+}
 
 const common = {
   needs: ['root', 'loop', 'lvm', 'xfs'],
@@ -164,14 +168,14 @@ export const cases: readonly CrashCase[] = [
     name: 'lvm-loop apply (further file)',
     keeps: [
       'the file that was there keeps its UUID, its logical volume and its bytes',
-      'attach --all serves the group before the rerun',
+      'attach --all serves the group after a kill',
       'after the rerun the VG has both files and no temporary is left',
     ],
     prepare: (dir) => prepared(dir, { d0: 64 }),
     command: (dir) => apply(dir, { d0: 64, d1: 64 }),
-    async interrupted(dir) {
+    async interrupted(dir, { fault }) {
       await wholeOrAbsent(dir, { d0: [64], d1: [64] });
-      await tool(dir, 'attach', '--all', '--no-activate');
+      if (fault === 'kill') await tool(dir, 'attach', '--all', '--no-activate');
       await onceServed(dir);
       await canaryLives(dir);
       await note(dir);
@@ -262,23 +266,6 @@ export const cases: readonly CrashCase[] = [
     settled: async (dir) => {
       assert.deepEqual(await readdir(dir), []);
       assert.deepEqual(await loopsIn(dir), []);
-    },
-  },
-  {
-    ...common,
-    name: 'lvm-loop remove (one file)',
-    keeps: ['the other file, the logical volume and its bytes stay', 'attach --all serves the group before the rerun'],
-    prepare: (dir) => prepared(dir, { d0: 64, d1: 64 }),
-    command: (dir) => ['lvm-loop', 'remove', `${groupOf(dir)}/d1`, `--confirm=${groupOf(dir)}/d1`],
-    async interrupted(dir) {
-      await tool(dir, 'attach', '--all', '--no-activate');
-      await onceServed(dir);
-      await canaryLives(dir);
-    },
-    async settled(dir, at) {
-      await complete(dir, { d0: 64 });
-      await canaryLives(dir);
-      assert.ok(at === undefined || (await sidecars(dir)).d1 === undefined);
     },
   },
 ];
