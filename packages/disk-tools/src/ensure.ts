@@ -21,10 +21,7 @@ export async function ensure(call: Call, target: Target, wish: Wish): Promise<vo
     await tidy(call.host, target, () => frameOf(call, target));
     return kept(call, target, decision);
   }
-  const programs = [`mkfs.${wanted.fs}`, ...(wanted.format === 'qcow2' ? ['qemu-img'] : [])];
-  await checkPrograms(call.host, call.env, programs);
-  await checkSpace(call.host, target.dir, neededSpace(wanted));
-  await checkLinks(call.host, target.dir);
+  await checkMachine(call, target, wanted);
   loadAhead();
   const disk = { ...wanted, uuid: wish.uuid ?? call.uuid() };
   const outcome = await framed(call.host, frameOf(call, target), async (room) => {
@@ -34,6 +31,13 @@ export async function ensure(call: Call, target: Target, wish: Wish): Promise<vo
   if (outcome === null) return;
   if ('action' in outcome) return kept(call, target, outcome);
   await created(call, target, outcome);
+}
+
+/** Everything that could only fail later is looked at before the first change. */
+async function checkMachine({ host, env }: Call, { dir }: Target, wanted: Omit<NewDisk, 'uuid'>): Promise<void> {
+  await checkPrograms(host, env, [`mkfs.${wanted.fs}`, ...(wanted.format === 'qcow2' ? ['qemu-img'] : [])]);
+  await checkSpace(host, dir, neededSpace(wanted));
+  await checkLinks(host, dir);
 }
 
 /** What starts programs is loaded while flock runs and the lock is flushed, and not after. */

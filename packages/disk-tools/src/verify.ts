@@ -31,15 +31,13 @@ export async function verify(call: Call, target: Target, demand: Demand): Promis
   const question = { path: target.path, raw, devices: raw, census: true, holder };
   await surveyed(call.host, question, async (found, opened) => {
     const disk = sound(found, target, raw);
-    const leaks = await checked(call, disk, { target, opened: opened as Opened });
-    const states = filesystemStates(disk, target);
+    const subject = { target, opened: opened as Opened };
+    const warnings = [...warningsOf(disk.findings), ...(await checked(call, disk, subject))];
+    warnings.push(...filesystemStates(disk, target));
     expected(disk, target, demand);
-    const repaired = demand.fsck
-      ? await fsck(call, disk, { target, opened: opened as Opened, scratch: demand.scratch })
-      : [];
-    const warnings = [...warningsOf(disk.findings), ...leaks, ...states, ...repaired];
-    const digest = demand.digest ? { contentSha256: await digestOf(call, disk, opened as Opened) } : {};
-    if (!(opened as Opened).held.same()) throw moving(target, 'it changed while it was verified');
+    if (demand.fsck) warnings.push(...(await fsck(call, disk, { ...subject, scratch: demand.scratch })));
+    const digest = demand.digest ? { contentSha256: await digestOf(call, disk, subject.opened) } : {};
+    if (!subject.opened.held.same()) throw moving(target, 'it changed while it was verified');
     await proven(call, disk, { target, warnings, ...digest });
   });
 }
