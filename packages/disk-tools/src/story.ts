@@ -19,7 +19,7 @@ export interface Added {
 /** The record of a disk. */
 export function recordOf(disk: Disk, { action, path, warnings = [], contentSha256 }: Added): DiskRecord & Platter {
   const { header, format, file, fileSize, content, findings, census } = disk;
-  const known = header !== undefined || format === 'raw';
+  const known = header === undefined ? format === 'raw' : !Number.isNaN(header.size);
   return {
     apiVersion: 'platter.dev/v1',
     kind: 'Disk',
@@ -46,11 +46,11 @@ export function recordOf(disk: Disk, { action, path, warnings = [], contentSha25
 
 const hex = (value: bigint) => `0x${value.toString(16)}`;
 
-/** A header without its tables; feature words in hexadecimal, for JSON has no such numbers. */
+/** A header without its tables; feature words in hexadecimal, for JSON has no such numbers, and none for what is too large. */
 function shownHeader(header: NonNullable<Disk['header']>): Record<string, unknown> {
   const { extensions, featureNames, extensionsEnd, fileSize, incompatible, compatible, autoclear, ...rest } = header;
   const features = { incompatible: hex(incompatible), compatible: hex(compatible), autoclear: hex(autoclear) };
-  return { ...rest, ...features };
+  return JSON.parse(JSON.stringify({ ...rest, ...features }, (_, value) => (Number.isNaN(value) ? undefined : value)));
 }
 
 function totals({ findings, ...census }: NonNullable<Disk['census']>): Record<string, number> {

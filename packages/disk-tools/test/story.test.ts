@@ -52,6 +52,17 @@ describe('the record of a disk', () => {
     }
   });
 
+  it('leaves out numbers that are too large to be one', async () => {
+    const huge = { ...(await header()), size: Number.NaN, l1: { at: Number.NaN, entries: 1 } };
+    const record = recordOf(disk({ format: 'qcow2', header: huge, content: null }), {
+      action: 'inspected',
+      path: '/d',
+    });
+    expect(record).not.toHaveProperty('virtualSize');
+    expect(record.header).toMatchObject({ l1: { entries: 1 } });
+    expect(record.header).not.toHaveProperty('size');
+  });
+
   it('says everything that an image refers to, escaped', async () => {
     const { references, header: shown } = recordOf(disk({ format: 'qcow2', header: await header() }), {
       action: 'inspected',

@@ -13,7 +13,7 @@ export default verb({
     'from-format': optional({ ...choice(...formats), help: 'what it must be; raw is only ever raw when said' }),
     scan: on('walk the tables of a qcow2 and count what it holds'),
   },
-  exits: [0, 1, 2, 3, 5, 7],
+  exits: [0, 1, 2, 3, 4, 5, 7],
   examples: [
     ['disk-tools inspect gift.qcow2', 'shows everything it refers to, and which rules it breaks'],
     ['disk-tools inspect --scan -o json shop-data.qcow2', 'its header, filesystems and a census as one record'],
