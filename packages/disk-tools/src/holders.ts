@@ -68,12 +68,7 @@ async function server(host: Host, path: string, file: Stat): Promise<string | nu
   return `it is attached as ${loop.name}${where === null ? '' : `, which is ${where}`}`;
 }
 
-/** Who keeps a file or block device in use, in words; null when nobody binding was found. */
+/** Who keeps a file in use, in words; null when nobody binding was found. A block device is claimed by who opens it. */
 export async function holder(host: Host, path: string, file: Stat): Promise<string | null> {
-  return (await writer(host, path, file)) ?? (file.kind === 'block' ? user(host, file) : server(host, path, file));
-}
-
-async function user(host: Host, { rdev }: Stat): Promise<string | null> {
-  const where = await mounted(host, rdev);
-  return where === null ? null : `it is ${where}`;
+  return (await writer(host, path, file)) ?? (file.kind === 'block' ? null : server(host, path, file));
 }

@@ -12,8 +12,8 @@ export interface Question {
   path: string;
   /** Somebody said that it is raw: then it may look like nothing. */
   raw: boolean;
-  /** Block devices are taken too. */
-  devices?: boolean;
+  /** Block devices are taken too; `claimed`: only one that nobody mounts or holds, now and as long as we look. */
+  devices?: boolean | 'claimed';
   /** Walks the image's tables. */
   census: boolean;
   holder(host: Host, path: string, file: Stat): Promise<string | null>;
@@ -39,7 +39,8 @@ export async function surveyed<T>(
   if (path === null || target === null) return use({ kind: 'thing', what: 'a symbolic link to nothing' }, null);
   const what = things[target.kind];
   if (what !== undefined && !(question.devices && target.kind === 'block')) return use({ kind: 'thing', what }, null);
-  const held = await host.query(hold(path));
+  const exclusive = question.devices === 'claimed' && target.kind === 'block';
+  const held = await host.query(hold(path, { exclusive }));
   try {
     if (held.ino !== target.ino || held.dev !== target.dev)
       throw new Failure('busy', `${question.path} was replaced while it was looked at`, { hint: 'try again' });

@@ -28,7 +28,8 @@ export interface Demand {
 /** Proves one disk sound by reading alone, or fails with what is wrong with it. */
 export async function verify(call: Call, target: Target, demand: Demand): Promise<void> {
   const raw = demand['from-format'] === 'raw';
-  const question = { path: target.path, raw, devices: raw, census: true, holder };
+  const devices = raw && ('claimed' as const);
+  const question = { path: target.path, raw, devices, census: true, holder };
   await surveyed(call.host, question, async (found, opened) => {
     const disk = sound(found, target, raw);
     const subject = { target, opened: opened as Opened };

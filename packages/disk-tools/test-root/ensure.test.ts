@@ -190,7 +190,9 @@ needs(
       await mkdir(point);
       await succeed(['mount', loop.device, point]);
       expect((await ensure(path, '--format', 'raw')).stderr).toContain(`mounted at ${point}`);
-      expect((await run([...tool, 'verify', '--from-format', 'raw', loop.device])).code).toBe(4);
+      const mounted = await run([...tool, 'verify', '--from-format', 'raw', loop.device]);
+      expect([mounted.code, mounted.stderr]).toEqual([4, expect.stringContaining('is mounted or held')]);
+      expect((await run([...tool, 'inspect', '--from-format', 'raw', loop.device])).code).toBe(0);
       await succeed(['umount', point]);
     }
     expect((await ensure(path, '--format', 'raw')).code).toBe(0);
@@ -204,6 +206,9 @@ needs('root')('an ordinary user', () => {
     const user = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--', ...tool];
     const made = await run([...user, 'ensure', 'd', '--size', '64M'], { cwd: folder.path });
     expect([made.code, made.stderr]).toEqual([0, '']);
+    await ensure(join(folder.path, 'theirs'), '--size', '64M');
+    const denied = await run([...user, 'ensure', 'theirs'], { cwd: folder.path });
+    expect([denied.code, denied.stderr]).toEqual([1, expect.stringContaining('EACCES')]);
     const kept = await run([...user, 'verify', 'd', '--fsck'], { cwd: folder.path });
     expect([kept.code, kept.stderr]).toEqual([0, '']);
   });
