@@ -61,7 +61,11 @@ async function probe(host: Host, root: string): Promise<void> {
 
 /** Makes a repository of an empty folder, or finds the one that is there (spec 3.1). Linking `repo.json` is the commit. */
 export async function init({ host, uuid, now }: Call<unknown>, root: string): Promise<{ repo: Repo; made: boolean }> {
-  if ((await host.query(text(repoFile(root)))) !== null) return { repo: await openRepository(host, root), made: false };
+  if ((await host.query(text(repoFile(root)))) !== null) {
+    const repo = await openRepository(host, root);
+    await sweepTemporaries(host, root);
+    return { repo, made: false };
+  }
   await judgeFolder(host, root);
   await sweepTemporaries(host, root);
   await probe(host, root);

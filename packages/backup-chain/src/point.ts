@@ -17,6 +17,7 @@ import { discard, ensureDisk, heading, publish } from './publish.ts';
 import { readBack } from './read-back.ts';
 import { showPour } from './rehearsal.ts';
 import { restoreLoose } from './repository.ts';
+import { reread } from './rereading.ts';
 import { bytesOf, type Clusters, countOf, merged, type Scope } from './scope.ts';
 import { type Stack, stackOf } from './stack.ts';
 import { controls, scopeOf, seam } from './surveying.ts';
@@ -162,6 +163,7 @@ async function made(making: Making, [plan, undo]: readonly [DraftPlan, Undo]): P
   const { call, prepared, draft } = making;
   const scope = await scopeOf(call.host, prepared);
   const { content, before, bytesRead } = await compared(making, scope);
+  if (making.run.wish.verify) await reread(prepared.origin, content, making.run.wish.workers);
   refuseMoved(making);
   refuseRot(making, before);
   const { parent } = prepared;
