@@ -99,6 +99,18 @@ const onVolume = {
   keeps: [promise.head, promise.states, promise.temporaries],
 } satisfies Partial<CrashCase>;
 
+/** A second volume with the same states, and a set of the first state of both. */
+async function withSet(dir: string, material: string): Promise<void> {
+  await copyOf(dir, material);
+  const root = (await readdir(join(dir, 'pool/vm'))).filter((name) => name.startsWith('root.img'));
+  for (const name of root)
+    await cp(join(dir, 'pool/vm', name), join(dir, 'pool/vm', name.replace('root', 'data')), {
+      preserveTimestamps: true,
+    });
+  const members = ['vm/root', 'vm/data'].map((volume) => ({ volume, number: 1 }));
+  await writeFile(join(dir, 'pool/.platter/sets/nightly.json'), JSON.stringify({ members }));
+}
+
 const stop = (name: string, needs: CrashCase['needs']): CrashCase => ({
   ...onVolume,
   name,
@@ -414,6 +426,41 @@ export const cases: readonly CrashCase[] = [
       await ours(dir, 'start', 'vm/root');
       await scribble(dir, 'C');
       expect(await ours(dir, 'stop', 'vm/root')).toContain('vm/root@2');
+      await clean(dir);
+    },
+  },
+  {
+    ...onVolume,
+    name: 'reflink-pool revert --set',
+    needs: ['root', 'xfs'],
+    keeps: ['all members are reverted or none, as soon as any verb has touched one', promise.temporaries],
+    prepare: withSet,
+    command: () => [tool, 'revert', '--set', 'nightly'],
+    interrupted: async (dir, at) => {
+      const listed = await ours(dir, 'list', '--revisions', '-o', 'name');
+      expect(listed).toContain('vm/root@1');
+      await tidy(dir, at);
+    },
+    settled: async (dir) => {
+      expect([await head(dir), await head(dir, 'vm/data')]).toEqual(['A', 'A']);
+      expect(Object.keys(await files(dir)).filter((path) => path.endsWith('.revert'))).toEqual([]);
+      await clean(dir);
+    },
+  },
+  {
+    ...onVolume,
+    name: 'reflink-pool remove --set',
+    needs: ['root', 'xfs'],
+    keeps: ['no head is touched', promise.temporaries],
+    prepare: withSet,
+    command: () => [tool, 'remove', '--set', 'nightly', '--confirm=nightly'],
+    interrupted: async (dir, at) => {
+      expect([await head(dir), await head(dir, 'vm/data')]).toEqual(['B', 'B']);
+      await tidy(dir, at);
+    },
+    settled: async (dir) => {
+      expect([await head(dir), await head(dir, 'vm/data')]).toEqual(['B', 'B']);
+      expect(await ours(dir, 'list', '--sets')).toBe('');
       await clean(dir);
     },
   },

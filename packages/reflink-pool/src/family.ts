@@ -2,10 +2,11 @@ import type { Entry, Stat } from '@platter/host/door';
 import { Failure } from '@platter/host/failure';
 import { list, lstat, text } from '@platter/host/looks';
 import { encoded, fileOf, type Role, roleOf } from './name.ts';
+import { type Pending, pendingSets } from './pending.ts';
 import { unknownPolicy } from './policy.ts';
 import { hidden, type Pool } from './pool.ts';
 import type { VolumeFile } from './sidecar.ts';
-import { type ImageFacts, type RevisionFacts, readSession, readSet, readVolumeFile, type Session } from './sidecar.ts';
+import { type ImageFacts, type RevisionFacts, readSession, readVolumeFile, type Session } from './sidecar.ts';
 
 /** One file of the pool as it was looked at; sizes in bytes. */
 export interface Image
@@ -41,8 +42,10 @@ export interface Volume {
   strange: string[];
   /** Valid for the working copy that is there; null when nobody can tell. */
   session: Session | null;
-  /** Numbers that a snapshot of a set in progress will use. */
+  /** Numbers that a set in progress uses, the revisions that have them already, and all unfinished sets with this volume. */
   intended: number[];
+  unseen: Revision[];
+  pending: Pending[];
 }
 
 type Found = Image & { role: Role };
@@ -57,6 +60,10 @@ export async function lookAt(pool: Pool, name: string): Promise<Volume> {
   const file = stored ?? unknown(name);
   const the = (role: Role['role']) => found.files.find((one) => one.role.role === role) ?? null;
   const work = the('work');
+  const pending = await pendingSets(pool, name);
+  const own = pending.filter(({ kind }) => kind === 'intent').flatMap(({ members }) => members);
+  const intended = own.filter(({ volume }) => volume === name).map(({ number }) => number);
+  const named = revisionsOf(found.files, file);
   return {
     name,
     dir,
@@ -67,11 +74,13 @@ export async function lookAt(pool: Pool, name: string): Promise<Volume> {
     work,
     prepared: the('prepared'),
     importing: the('import'),
-    revisions: revisionsOf(found.files, file),
+    revisions: named.filter(({ number }) => !intended.includes(number)),
+    unseen: named.filter(({ number }) => intended.includes(number)),
     temps: [...found.temps, ...(await sidecarTemps(pool, name))],
     strange: found.strange,
     session: work === null ? null : await sessionOf(pool, name, work),
-    intended: await intendedNumbers(pool, name),
+    intended,
+    pending,
   };
 }
 
@@ -179,14 +188,6 @@ async function sessionOf(pool: Pool, name: string, work: Image): Promise<Session
   const content = await pool.host.query(text(pool.sessionFile(name)));
   const session = content === null ? null : readSession(content);
   return session?.ino === String(work.ino) ? session : null;
-}
-
-async function intendedNumbers(pool: Pool, name: string): Promise<number[]> {
-  const dir = hidden(pool, 'sets');
-  const intents = ((await pool.host.query(list(dir))) ?? []).filter((entry) => entry.name.endsWith('.intent'));
-  const sets = await Promise.all(intents.map((entry) => pool.host.query(text(`${dir}/${entry.name}`))));
-  const members = sets.flatMap((content) => (content === null ? [] : (readSet(content)?.members ?? [])));
-  return members.filter(({ volume }) => volume === name).map(({ number }) => number);
 }
 
 /** Whether there is such a volume: an image of its own, a kind that needs none, or an import that will bring one. */

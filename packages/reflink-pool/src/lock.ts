@@ -1,37 +1,33 @@
 import { remove } from '@platter/host/changes';
 import { because } from '@platter/host/door';
-import { errno, Failure } from '@platter/host/failure';
+import { Failure } from '@platter/host/failure';
 import { lookAt, pathOf, type Volume } from './family.ts';
+import type { Pending } from './pending.ts';
 import type { Pool } from './pool.ts';
+import { take } from './take.ts';
 
 /**
  * Holds the volume's lock while `work` runs, first finishing what a crash left: a removal goes on, temporaries and an
- * import without a session go. `work` gets the volume as it is after that.
+ * import without a session go, and a set that
+ * names it is finished under the locks of all its members. `work` gets the volume as it is after that.
  */
 export async function locked<T>(pool: Pool, name: string, work: (volume: Volume) => Promise<T>): Promise<T> {
-  const lock = await take(pool, name);
+  const { wait } = pool.call.flags as { wait: number };
+  const lock = await take(pool, { path: pool.lockFile(name), what: name, wait });
+  let pending: Pending[];
   try {
-    return await work(await finished(pool, await lookAt(pool, name)));
+    const volume = await lookAt(pool, name);
+    pending = volume.pending;
+    if (pending.length === 0 || pool.host.dry) return await work(await finished(pool, volume));
   } finally {
     lock.release();
   }
-}
-
-async function take({ call, host, lockFile }: Pool, name: string) {
-  const { wait } = call.flags as { wait: number };
-  const path = lockFile(name);
-  try {
-    return await host.change({ op: 'lock', path, holder: call.holder, wait });
-  } catch (error) {
-    if (errno(error) === 'EROFS')
-      throw new Failure('refused', `will not change ${name}: the pool is mounted read-only`);
-    if (!(error instanceof Failure) || error.kind !== 'busy') throw error;
-    throw new Failure('busy', `${name} is locked by another verb`, { details: error.details, hint: '--wait 10s' });
-  }
+  for (const set of pending) await (await import('./settle.ts')).settleSet(pool, set);
+  return locked(pool, name, work);
 }
 
 /** The volume without what a crash left. Failure corrupt when its sidecar cannot be read: nothing is built on that. */
-async function finished(pool: Pool, volume: Volume): Promise<Volume> {
+export async function finished(pool: Pool, volume: Volume): Promise<Volume> {
   refuseStrange(volume);
   if (volume.sidecar === 'damaged')
     throw new Failure('corrupt', `${pool.volumeFile(volume.name)} is not a volume's sidecar`, {

@@ -128,6 +128,27 @@ export const diskDiff = record('DiskDiff', {
   complete: z.boolean(),
 });
 
+export const set = record('Set', {
+  metadata,
+  createdAt: text,
+  consistency: z.nullable(z.enum(['frozen', 'crash', 'unclean'])),
+  members: z.array(z.looseObject({ volume: z.string(), number: z.number() })),
+  pauseMs: number,
+  expiresAt: text,
+});
+
+export const exported = record('Export', {
+  metadata,
+  id: z.string(),
+  volume: z.string(),
+  number: number,
+  path: z.string(),
+  size: z.number(),
+  method: z.enum(['link', 'reflink', 'copy']),
+  expiresAt: text,
+  outcome: z.enum(['open', 'written', 'ended']),
+});
+
 export const removal = record('Removal', { metadata, ref: z.string(), outcome: z.enum(['removed', 'already']) });
 
 export type PoolRecord = z.infer<typeof pool>;
@@ -139,3 +160,5 @@ export type RevertRecord = z.infer<typeof revert>;
 export type ImportRecord = z.infer<typeof imported>;
 export type DiffRecord = z.infer<typeof diskDiff>;
 export type RemovalRecord = z.infer<typeof removal>;
+export type SetRecord = z.infer<typeof set>;
+export type ExportRecord = z.infer<typeof exported>;

@@ -20,7 +20,8 @@ export interface Target {
   whole: boolean;
 }
 
-const told = (ref: string, outcome: RemovalRecord['outcome']): RemovalRecord => ({
+/** The record of a removal. */
+export const removalOf = (ref: string, outcome: RemovalRecord['outcome']): RemovalRecord => ({
   apiVersion: 'platter.dev/v1',
   kind: 'Removal',
   metadata: { name: ref },
@@ -33,7 +34,7 @@ export function remove(pool: Pool, { ref, reference, whole }: Target, confirmed:
   return locked(pool, reference.volume, async (volume) => {
     if (!exists(volume)) {
       if (volume.sidecar === 'stored') await removeFamily(pool, volume);
-      return told(ref, 'already');
+      return removalOf(ref, 'already');
     }
     const revision = whole ? null : revisionOf(volume, reference.target);
     if (!whole && revision === null)
@@ -43,7 +44,7 @@ export function remove(pool: Pool, { ref, reference, whole }: Target, confirmed:
     if (!confirmed)
       throw new Failure('refused', `will not remove ${ref} without its name said again`, { hint: `--confirm=${ref}` });
     await (revision === null ? removeVolume(pool, volume) : removeRevision(pool, volume, revision));
-    return told(ref, 'removed');
+    return removalOf(ref, 'removed');
   });
 }
 
@@ -62,7 +63,8 @@ async function refuseVolume(pool: Pool, volume: Volume): Promise<void> {
   refusePinned(volume.name, volume.revisions);
 }
 
-function refusePinned(name: string, revisions: readonly Revision[]): void {
+/** Refuses the removal of what somebody has pinned, and names him. */
+export function refusePinned(name: string, revisions: readonly Revision[]): void {
   const pinned = revisions.filter(({ facts }) => facts !== null && facts.pins.length > 0);
   if (pinned.length === 0) return;
   throw new Failure('refused', `will not remove what is pinned`, {

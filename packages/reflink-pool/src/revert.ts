@@ -1,15 +1,12 @@
-import { link } from '@platter/host/changes';
-import { because } from '@platter/host/door';
-import { errno, Failure } from '@platter/host/failure';
+import { Failure } from '@platter/host/failure';
 import { about } from './about.ts';
-import { pathOf, type Revision, type Volume } from './family.ts';
+import type { Revision, Volume } from './family.ts';
+import { backTo } from './heads.ts';
 import { locked } from './lock.ts';
 import { around, mustExist } from './machine.ts';
-import { isTwin } from './naming.ts';
 import type { Pool } from './pool.ts';
 import type { RevertRecord } from './records.ts';
 import { type Reference, revisionOf } from './reference.ts';
-import { built, clone, replaceHead, saveHead } from './steps.ts';
 import { stopped } from './stop.ts';
 import { heldBy } from './stopping.ts';
 import { stopwatch } from './stopwatch.ts';
@@ -31,7 +28,8 @@ export function revert(pool: Pool, { volume: name, target }: Reference, wish: Re
   });
 }
 
-function refuseOther({ name, file, importing }: Volume): void {
+/** Refuses kinds without former states, and a volume that an import is about to change. */
+export function refuseOther({ name, file, importing }: Volume): void {
   if (file.volumeKind !== 'saved')
     throw new Failure('refused', `will not revert ${name}: a ${file.volumeKind} volume has no former states`);
   if (file.import === null || importing === null) return;
@@ -41,7 +39,7 @@ function refuseOther({ name, file, importing }: Volume): void {
 }
 
 /** A working copy must never outlive its base: it is in use, in the way, or thrown away as was said. */
-async function withoutWork(pool: Pool, volume: Volume, { discard, confirmed }: RevertWish): Promise<Volume> {
+export async function withoutWork(pool: Pool, volume: Volume, { discard, confirmed }: RevertWish): Promise<Volume> {
   const { name, work } = volume;
   if (work === null) return volume;
   const machine = await around(pool, volume, true);
@@ -57,26 +55,10 @@ async function reverted(pool: Pool, volume: Volume, revision: Revision | null): 
   const { name, head } = volume;
   const ms = stopwatch();
   const to = revision?.number ?? null;
-  if (revision === null ? head !== null : isTwin(volume, revision))
-    return { ...about('Revert', name), to, savedAs: null, outcome: 'already', ms: 0 };
+  const already: RevertRecord = { ...about('Revert', name), to, savedAs: null, outcome: 'already', ms: 0 };
+  if (revision === null && head !== null) return already;
   if (revision === null)
     throw new Failure('refused', `${name} has no head`, { hint: `reflink-pool revert ${name}@latest` });
-  const savedAs = await saveHead(pool, volume);
-  await headFrom(pool, volume, revision);
-  return { ...about('Revert', name), to, savedAs, outcome: 'reverted', ms: ms() };
-}
-
-/** The revision's image gets a further name, and that name becomes the head's. */
-async function headFrom(pool: Pool, volume: Volume, revision: Revision): Promise<void> {
-  const path = pathOf(volume, 'head');
-  const why = `${volume.name}@${revision.number} is the head again`;
-  await built(pool, path, async (temp) => {
-    try {
-      await pool.host.change(because(link(revision.path, temp), why));
-    } catch (error) {
-      if (errno(error) !== 'EMLINK') throw error;
-      await clone(pool, { from: revision, to: temp, mode: 0o400, why: 'no more links are possible' });
-    }
-    await replaceHead(pool, volume, { path: temp, image: null, why });
-  });
+  const done = await backTo(pool, volume, revision);
+  return done === null ? already : { ...already, ...done, outcome: 'reverted', ms: ms() };
 }

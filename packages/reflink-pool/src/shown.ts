@@ -1,12 +1,14 @@
 import { formatSize } from '@platter/units/size';
 import type {
   CommitRecord,
+  ExportRecord,
   ImportRecord,
   PoolRecord,
   RemovalRecord,
   RevertRecord,
   RevisionRecord,
   SessionRecord,
+  SetRecord,
   VolumeRecord,
 } from './records.ts';
 
@@ -102,3 +104,11 @@ export function volumeDetails(record: VolumeRecord, revisions: readonly Revision
     .map(([name, value]) => `${gap}${name?.padEnd(7)}${gap}${value}`);
   return [volumeText(record), ...facts, ...revisions.map((revision) => `${gap}${revisionText(revision)}`)];
 }
+
+export function setText({ metadata, createdAt, consistency, members }: SetRecord): string {
+  const names = members.map(({ volume, number }) => `${volume}@${number}`).join(gap);
+  return columns(metadata.name, createdAt, consistency, names);
+}
+
+export const exportText = ({ id, volume, number, expiresAt, path }: ExportRecord): string =>
+  columns(id, `${volume}@${number ?? 'head'}`, path, expiresAt !== null && `until ${expiresAt}`);

@@ -75,10 +75,20 @@ export type Session = z.infer<typeof session>;
 const member = z.looseObject({ volume: z.string(), number: z.number() });
 
 /** `.platter/exports/<id>.json`: a link that keeps one image. */
-const exportFile = z.looseObject({ volume: z.string(), number: z.nullable(z.number()) });
+const exportFile = z.looseObject({
+  volume: z.string(),
+  number: z.nullable(z.number()),
+  expiresAt: z.optional(z.nullable(z.string())),
+});
 
 /** `.platter/sets/<name>.json`, and the same as `.intent` while it is being made. */
-const setFile = z.looseObject({ members: z.array(member) });
+const setFile = z.looseObject({
+  members: z.array(member),
+  createdAt: z.optional(z.string()),
+  consistency: z.optional(z.nullable(z.enum(['frozen', 'crash', 'unclean']))),
+  pauseMs: z.optional(z.nullable(z.number())),
+  expiresAt: z.optional(z.nullable(z.string())),
+});
 export type SetFile = z.infer<typeof setFile>;
 
 function json(content: string): unknown {

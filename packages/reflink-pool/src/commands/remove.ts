@@ -1,17 +1,20 @@
 import { every } from '@platter/command/every';
-import { several, text } from '@platter/command/flag';
+import { optional, several, text } from '@platter/command/flag';
 import { namesOf } from '@platter/command/records';
 import { verb } from '@platter/command/verb';
+import { Invalid } from '@platter/units/invalid';
+import { checkLabel } from '../name.ts';
 import { lockFlags, openPool } from '../pool.ts';
 import { parseReference } from '../reference.ts';
-import { remove } from '../remove.ts';
+import { removalOf, remove } from '../remove.ts';
 import { removalText } from '../shown.ts';
 import { referenceIn } from '../words.ts';
 
 export default verb({
   about: 'Remove volumes with all their revisions, or single revisions.',
-  words: [{ name: 'VOL[@REF]', many: true }],
+  words: [{ name: 'VOL[@REF]', many: true, optional: true }],
   flags: {
+    set: optional({ value: 'NAME', parse: checkLabel, help: 'remove a set with all its members' }),
     confirm: several({ ...text, value: 'VOL[@REF]', help: 'what may be removed, said again' }),
     ...lockFlags,
   },
@@ -25,11 +28,19 @@ export default verb({
   run: async (call) => {
     const words = await namesOf(call, referenceIn);
     const targets = words.map((ref) => ({ ref, reference: parseReference(ref), whole: !ref.includes('@') }));
+    const { confirm, set } = call.flags;
+    if ((words.length === 0) === (set === undefined))
+      throw new Invalid('say what to remove: one of VOL and --set NAME');
     const pool = await openPool(call);
+    if (set !== undefined) {
+      const gone = await (await import('../sets.ts')).removeSet(pool, set, confirm.includes(set));
+      const record = removalOf(set, gone ? 'removed' : 'already');
+      return call.emit(record, { text: removalText(record), name: set });
+    }
     await every(call, { names: words, alike: true }, async (word) => {
       const target = targets.find(({ ref }) => ref === word);
       if (target === undefined) return;
-      const record = await remove(pool, target, call.flags.confirm.includes(word));
+      const record = await remove(pool, target, confirm.includes(word));
       await call.emit(record, { text: removalText(record), name: word });
     });
   },

@@ -1,5 +1,7 @@
-import { on, several, text } from '@platter/command/flag';
+import { on, optional, several, text } from '@platter/command/flag';
 import { verb } from '@platter/command/verb';
+import { Invalid } from '@platter/units/invalid';
+import { checkLabel } from '../name.ts';
 import { lockFlags, openPool } from '../pool.ts';
 import { parseReference } from '../reference.ts';
 import { revert } from '../revert.ts';
@@ -7,8 +9,9 @@ import { revertText } from '../shown.ts';
 
 export default verb({
   about: 'Make a former state the head again; the state now stays as a revision.',
-  words: [{ name: 'VOL[@REF]' }],
+  words: [{ name: 'VOL[@REF]', optional: true }],
   flags: {
+    set: optional({ value: 'NAME', parse: checkLabel, help: 'revert all members of a set as one' }),
     discard: on('throw away a working copy first'),
     confirm: several({ ...text, value: 'VOL', help: 'the volume whose working copy may be thrown away' }),
     ...lockFlags,
@@ -21,11 +24,15 @@ export default verb({
     ['reflink-pool revert dev/root@7 --discard --confirm=dev/root', 'also when it is started and nobody uses it'],
   ],
   run: async (call) => {
-    const [word = ''] = call.words;
-    const reference = parseReference(word, 'latest');
+    const [word] = call.words;
+    const { discard, confirm, set } = call.flags;
+    if ((word === undefined) === (set === undefined)) throw new Invalid('say one of VOL and --set NAME');
+    const reference = word === undefined ? null : parseReference(word, 'latest');
     const pool = await openPool(call);
-    const { discard, confirm } = call.flags;
-    const record = await revert(pool, reference, { discard, confirmed: confirm.includes(reference.volume) });
-    await call.emit(record, { text: revertText(record), name: record.volume });
+    const records =
+      reference === null
+        ? await (await import('../sets.ts')).revertSet(pool, set ?? '', { discard, confirm })
+        : [await revert(pool, reference, { discard, confirmed: confirm.includes(reference.volume) })];
+    for (const record of records) await call.emit(record, { text: revertText(record), name: record.volume });
   },
 });

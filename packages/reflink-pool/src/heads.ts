@@ -1,0 +1,32 @@
+import { link } from '@platter/host/changes';
+import { because } from '@platter/host/door';
+import { errno } from '@platter/host/failure';
+import { pathOf, type Revision, type Volume } from './family.ts';
+import { isTwin } from './naming.ts';
+import type { Pool } from './pool.ts';
+import { built, clone, replaceHead, saveHead } from './steps.ts';
+
+/**
+ * The revision's image becomes the head, after the head got a number: SAVE-HEAD, a further name of the image,
+ * REPLACE-HEAD. Null when it is the head already, else the number of the state before (null without one).
+ */
+export async function backTo(
+  pool: Pool,
+  volume: Volume,
+  revision: Revision,
+): Promise<{ savedAs: number | null } | null> {
+  if (isTwin(volume, revision)) return null;
+  const savedAs = await saveHead(pool, volume);
+  const path = pathOf(volume, 'head');
+  const why = `${volume.name}@${revision.number} is the head again`;
+  await built(pool, path, async (temp) => {
+    try {
+      await pool.host.change(because(link(revision.path, temp), why));
+    } catch (error) {
+      if (errno(error) !== 'EMLINK') throw error;
+      await clone(pool, { from: revision, to: temp, mode: 0o400, why: 'no more links are possible' });
+    }
+    await replaceHead(pool, volume, { path: temp, image: null, why });
+  });
+  return { savedAs };
+}

@@ -1,0 +1,138 @@
+import { create, remove, rename, sync } from '@platter/host/changes';
+import { because } from '@platter/host/door';
+import { Failure } from '@platter/host/failure';
+import { list, text } from '@platter/host/looks';
+import { about } from './about.ts';
+import { lookAt, type Revision, type Volume } from './family.ts';
+import { finished } from './lock.ts';
+import { mustExist } from './machine.ts';
+import { isTwin } from './naming.ts';
+import { near } from './nearest.ts';
+import { type Pending, pendingSets } from './pending.ts';
+import { hidden, type Pool } from './pool.ts';
+import { noteNumber } from './prune.ts';
+import type { RevertRecord, SetRecord } from './records.ts';
+import { refusePinned } from './remove.ts';
+import { type RevertWish, refuseOther, withoutWork } from './revert.ts';
+import { complete, settleSet, sweepSets } from './settle.ts';
+import { readSet, type SetFile } from './sidecar.ts';
+import { built } from './steps.ts';
+import { withAll } from './take.ts';
+
+/** The names of the published sets, in byte order. */
+export async function setNames(pool: Pool): Promise<string[]> {
+  const entries = (await pool.host.query(list(hidden(pool, 'sets')))) ?? [];
+  return entries.flatMap(({ name }) => (name.endsWith('.json') ? [name.slice(0, -5)] : [])).sort();
+}
+
+/** A published set; null when there is none of that name. */
+export async function setOf(pool: Pool, name: string): Promise<SetFile | null> {
+  const content = await pool.host.query(text(hidden(pool, `sets/${name}.json`)));
+  return content === null ? null : readSet(content);
+}
+
+export const setRecord = (
+  name: string,
+  { members, createdAt, consistency, pauseMs, expiresAt }: SetFile,
+): SetRecord => ({
+  ...{ apiVersion: 'platter.dev/v1', kind: 'Set', metadata: { name } },
+  createdAt: createdAt ?? null,
+  consistency: consistency ?? null,
+  members,
+  pauseMs: pauseMs ?? null,
+  expiresAt: expiresAt ?? null,
+});
+
+interface Member {
+  volume: Volume;
+  revision: Revision;
+}
+
+/** Reverts all members of a set as one: a redo log makes a killed run complete itself at the next verb on any of them. */
+export async function revertSet(pool: Pool, name: string, wish: Omit<RevertWish, 'confirmed'> & { confirm: string[] }) {
+  const set = await setOf(pool, name);
+  if (set === null)
+    throw new Failure('refused', `there is no set ${name}`, {
+      hint: near(name, await setNames(pool)).join(', ') || 'reflink-pool list',
+    });
+  for (const pending of (await pendingSets(pool)).filter((one) => one.name === name)) await settleSet(pool, pending);
+  return withAll(
+    pool,
+    set.members.map(({ volume }) => volume),
+    async () => {
+      await sweepSets(pool);
+      const members = await Promise.all(set.members.map(({ volume, number }) => memberOf(pool, volume, number)));
+      const rested: Member[] = [];
+      for (const { volume, revision } of members) {
+        const confirmed = wish.confirm.includes(volume.name);
+        rested.push({ volume: await withoutWork(pool, volume, { ...wish, confirmed }), revision });
+      }
+      const records = rested.map(recordOf);
+      if (records.every(({ outcome }) => outcome === 'already')) return records;
+      const pending: Pending = { name, kind: 'revert', members: set.members };
+      await announce(pool, pending);
+      const before = await complete(pool, pending);
+      return records.map((record) => ({ ...record, savedAs: before.get(record.volume) ?? null }));
+    },
+  );
+}
+
+async function memberOf(pool: Pool, name: string, number: number): Promise<Member> {
+  const volume = await mustExist(pool, await finished(pool, await lookAt(pool, name)));
+  refuseOther(volume);
+  const revision = volume.revisions.find((one) => one.number === number);
+  if (revision !== undefined) return { volume, revision };
+  throw new Failure('refused', `there is no revision ${name}@${number} any more`, {
+    hint: `reflink-pool show ${name}`,
+  });
+}
+
+function recordOf({ volume, revision }: Member): RevertRecord {
+  const outcome = isTwin(volume, revision) ? 'already' : 'reverted';
+  return { ...about('Revert', volume.name), to: revision.number, savedAs: null, outcome, ms: 0 };
+}
+
+async function announce(pool: Pool, { name, members }: Pending): Promise<void> {
+  const path = hidden(pool, `sets/${name}.revert`);
+  await built(pool, path, async (temp) => {
+    await pool.host.change(
+      because(create(temp, `${JSON.stringify({ members })}\n`, 0o600), 'from here on it is completed'),
+    );
+    await pool.host.change(rename(temp, path));
+  });
+  await pool.host.change(sync(hidden(pool, 'sets')));
+}
+
+/** Removes the members' names, then the set; false when there is no such set. */
+export async function removeSet(pool: Pool, name: string, confirmed: boolean): Promise<boolean> {
+  const set = await setOf(pool, name);
+  if (set === null) return false;
+  return withAll(
+    pool,
+    set.members.map(({ volume }) => volume),
+    async () => {
+      await sweepSets(pool);
+      const volumes = await Promise.all(
+        set.members.map(async ({ volume }) => finished(pool, await lookAt(pool, volume))),
+      );
+      const going = set.members.flatMap(({ number }, index) =>
+        (volumes[index]?.revisions ?? [])
+          .filter((one) => one.number === number && one.facts?.set === name)
+          .map((revision) => ({ revision, volume: volumes[index] as Volume })),
+      );
+      for (const { revision, volume } of going) refusePinned(volume.name, [revision]);
+      if (!confirmed)
+        throw new Failure('refused', `will not remove the set ${name} without its name said again`, {
+          hint: `--confirm=${name}`,
+        });
+      for (const { revision, volume } of going) {
+        if (revision.number === volume.revisions.at(-1)?.number) await noteNumber(pool, volume, revision.number);
+        await pool.host.change(because(remove(revision.path), `the set ${name} goes`));
+        await pool.host.change(sync(volume.dir));
+      }
+      await pool.host.change(remove(hidden(pool, `sets/${name}.json`)));
+      await pool.host.change(sync(hidden(pool, 'sets')));
+      return true;
+    },
+  );
+}
