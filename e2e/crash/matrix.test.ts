@@ -1,6 +1,6 @@
 import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { needs } from '../ground/needs.ts';
 import type { CrashCase } from './case.ts';
 import { matrix, type Row } from './driver.ts';
@@ -20,14 +20,24 @@ const passed: Row[] = [];
 /** Rows of the last run stay for the cases that this run leaves out. */
 const found = new Map<string, Row>(rows().map((row) => [row.name, row]));
 
+/** After each case, so that a run that is broken off has told what it found. */
+function keep(): void {
+  const known = cases.flatMap(({ name }) => found.get(name) ?? []);
+  writeFileSync(resultFile, `${JSON.stringify(known, null, 2)}\n`);
+}
+
 describe.concurrent('crash matrix', () => {
   for (const subject of cases) {
     needs(...subject.needs)(subject.name, () => {
       it('keeps what it promises', async () => {
         found.delete(subject.name);
-        const row = await matrix(subject);
-        passed.push(row);
-        found.set(subject.name, row);
+        try {
+          const row = await matrix(subject);
+          passed.push(row);
+          found.set(subject.name, row);
+        } finally {
+          keep();
+        }
       });
     });
   }
@@ -36,9 +46,4 @@ describe.concurrent('crash matrix', () => {
 it('is told by docs/crash-matrix.md (node scripts/docs.ts writes it from this run)', () => {
   const text = existsSync(page) ? readFileSync(page, 'utf8') : '';
   expect(passed.map(line).filter((row) => !text.includes(row))).toEqual([]);
-});
-
-afterAll(() => {
-  const known = cases.flatMap(({ name }) => found.get(name) ?? []);
-  writeFileSync(resultFile, `${JSON.stringify(known, null, 2)}\n`);
 });
