@@ -25,17 +25,18 @@ export const servedBy = ({ path, dev, sidecar }: Pick<Image, 'path' | 'dev' | 's
   sectorSize: sidecar.sectorSize,
 });
 
-const on = async ({ host }: Session, served: Served): Promise<Loop[]> =>
+/** The loops that serve a file now. */
+export const loopsOn = async ({ host }: Session, served: Served): Promise<Loop[]> =>
   (await loops(host)).filter((loop) => serves(loop, served));
 
 /** Serves a file by one loop device, at most once also when several runs try; the device is judged by its inode. */
 export async function attach(session: Session, deed: Deed, served: Served): Promise<string> {
   return lockedLoops(session, async () => {
-    const [loop] = session.host.dry ? [] : await on(session, served);
+    const [loop] = session.host.dry ? [] : await loopsOn(session, served);
     if (loop !== undefined && !loop.autoclear) return checked(served, loop).name;
     let seen: readonly Loop[] = [];
     const proof = async () => {
-      seen = await on(session, served);
+      seen = await loopsOn(session, served);
       return seen.some(({ autoclear }) => !autoclear) ? null : 'no loop serves it';
     };
     await patiently(session, () => prove(session, { deed, program: attaching(served) }, proof));
@@ -55,10 +56,6 @@ async function patiently(session: Session, work: () => Promise<void>): Promise<v
     }
   }
 }
-
-/** Whether some loop serves the file. */
-export const serving = async (session: Session, served: Served): Promise<boolean> =>
-  (await on(session, served)).length > 0;
 
 function attaching({ path, file, sectorSize }: Served) {
   const words = ['--find', '--nooverlap', '--show', '-b', String(sectorSize), '--', path];
@@ -84,7 +81,8 @@ export async function setDirectIO(
 ): Promise<void> {
   const words = [`--direct-io=${wanted ? 'on' : 'off'}`, device];
   const program = { ...run('losetup', words), shell: `losetup ${words[0]} ${shellOf(device)} || true` };
-  const proof = async () => ((await on(session, served))[0]?.directIO === wanted ? null : 'direct I/O is as before');
+  const proof = async () =>
+    (await loopsOn(session, served))[0]?.directIO === wanted ? null : 'direct I/O is as before';
   try {
     await prove(session, { deed, program }, proof);
   } catch (error) {
@@ -116,7 +114,7 @@ async function sizeOf({ host }: Session, device: string): Promise<number | null>
 /** The loops of a file go, all of them, or those that are held stay as they were: a detach never waits for a user. */
 export async function detach(session: Session, deed: Deed, served: Served): Promise<void> {
   await lockedLoops(session, async () => {
-    for (const { name } of await on(session, served)) await release(session, { ...deed, object: name }, served);
+    for (const { name } of await loopsOn(session, served)) await release(session, { ...deed, object: name }, served);
   });
 }
 
@@ -142,7 +140,7 @@ const [tries, pause] = [10, '0.05'];
 
 async function lingering(session: Session, device: string, served: Served): Promise<Loop | undefined> {
   for (let left = tries; ; left -= 1) {
-    const loop = (await on(session, served)).find(({ name }) => name === device);
+    const loop = (await loopsOn(session, served)).find(({ name }) => name === device);
     if (!loop?.autoclear || left === 0) return loop;
     await session.host.query(run('sleep', [pause]));
   }

@@ -3,13 +3,13 @@ import { remove, sync, truncate } from '@platter/host/changes';
 import { lstat } from '@platter/host/looks';
 import { allocate, create, publish, uncopied, writeSidecar } from './create.ts';
 import { labelAt } from './images.ts';
-import { attach, servedBy, serving, setCapacity, setDirectIO } from './loops.ts';
+import { attach, loopsOn, servedBy, setCapacity, setDirectIO } from './loops.ts';
 import { lvm } from './lvm.ts';
 import { creatingPath } from './names.ts';
 import { type FilePlan, fewer, type Step } from './plan.ts';
 import type { Deed, Session } from './session.ts';
 import { make, prove } from './steps.ts';
-import { forget, unserve } from './take-back.ts';
+import { forget, sweep, unserve } from './take-back.ts';
 import { readVg } from './vg.ts';
 import { deviceOf, type Work } from './work.ts';
 
@@ -48,6 +48,7 @@ const takes: { [N in Step['do']]: Take<Named<N>> } = {
 
 async function begin(session: Session, work: Work, step: Step): Promise<void> {
   const deed = deedOf(work, step);
+  work.undo.add(creatingPath(work.path), () => sweep(session, work.path));
   const made = await create(session, deed, work.path);
   work.sidecar = { ...work.sidecar, ino: String(made?.ino ?? 0), birthNs: made?.birthNs ? String(made.birthNs) : null };
   work.undo.add(work.path, () => forget(session, work));
@@ -75,9 +76,9 @@ const extent = ({ path, sidecar, reserve, filesystem }: Work, from: number, to: 
 });
 
 async function serveNow(session: Session, work: Work, step: Step): Promise<void> {
-  const already = !session.host.dry && (await serving(session, servedBy(work)));
+  const already = !session.host.dry && (await loopsOn(session, servedBy(work))).length > 0;
+  if (!already) work.undo.add(`the loop of ${work.path}`, () => unserve(session, work));
   work.device = await attach(session, deedOf(work, step), servedBy(work));
-  if (!already) work.undo.add(work.device, () => unserve(session, work));
 }
 
 async function label(session: Session, work: Work, step: Step): Promise<void> {

@@ -1,4 +1,4 @@
-import { Failure } from '@platter/host/failure';
+import { Failure, Interrupted } from '@platter/host/failure';
 import { describe, expect, it } from 'vitest';
 import { Scene } from './scene.ts';
 
@@ -81,6 +81,19 @@ const failed = (scene: Scene, at: number) => {
   };
 };
 
+/** A signal arrives at the N-th change, before or after it is made; what is put back then is not disturbed. */
+const interrupted = (scene: Scene, at: number) => {
+  scene.machine.onChange = (_, count) => {
+    if (count === at) throw new Interrupted();
+    return undefined;
+  };
+};
+const interruptedAfter = (scene: Scene, at: number) => {
+  scene.machine.onChanged = (count) => {
+    if (count === at) throw new Interrupted();
+  };
+};
+
 async function changesOf(verb: Verb): Promise<number> {
   using scene = new Scene();
   await verb.prepare?.(scene);
@@ -91,6 +104,8 @@ describe.for(Object.entries(verbs))('%s', ([_, verb]) => {
   it.for([
     ['killed', killed],
     ['failed', failed],
+    ['interrupted', interrupted],
+    ['interrupted after a change', interruptedAfter],
   ] as const)('is finished by the next run, wherever it is %s', async ([, strike]) => {
     const changes = await changesOf(verb);
     expect(changes).toBeGreaterThan(1);
@@ -101,6 +116,7 @@ describe.for(Object.entries(verbs))('%s', ([_, verb]) => {
       strike(scene, at);
       await verb.run(scene).catch(() => {});
       scene.machine.onChange = () => undefined;
+      scene.machine.onChanged = () => {};
       await verb.run(scene);
       verb.settled(scene);
       expect(await scene.lines(() => verb.run(scene)), `again after ${at}`).toEqual([]);
@@ -108,13 +124,17 @@ describe.for(Object.entries(verbs))('%s', ([_, verb]) => {
   });
 });
 
-describe('a new group that fails', () => {
-  it('leaves nothing but the lock folders, wherever it fails before its VG is there', async () => {
+describe('a new group', () => {
+  it.for([
+    ['failed', failed],
+    ['interrupted', interrupted],
+    ['interrupted after a change', interruptedAfter],
+  ] as const)('that is %s before its VG is there leaves nothing', async ([, strike]) => {
     const verb = verbs['apply (new)'] as Verb;
     const changes = await changesOf(verb);
     for (let at = 1; at <= changes; at += 1) {
       using scene = new Scene();
-      failed(scene, at);
+      strike(scene, at);
       const error = await verb.run(scene).then(
         () => null,
         (failure: Failure) => failure,

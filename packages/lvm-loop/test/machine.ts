@@ -71,6 +71,8 @@ export class Machine implements Host {
   /** Called before each look and change; what it throws or gives is the answer. */
   onLook: (name: string) => Output | undefined = () => undefined;
   onChange: (name: string, count: number) => Output | undefined = () => undefined;
+  /** Called after each change. */
+  onChanged: (count: number) => void = () => {};
   #folder = mkdtempSync(join(tmpdir(), 'lvm-loop-model-'));
 
   constructor(...directories: string[]) {
@@ -108,7 +110,9 @@ export class Machine implements Host {
     if (change.op === 'lock') return { fd: -1, path: change.path, previous: '', release: () => {} } as never;
     this.lines.push(name);
     const answer = this.onChange(name, this.lines.length);
-    return (answer ?? this.#touch(change)) as never;
+    const effect = answer ?? this.#touch(change);
+    this.onChanged(this.lines.length);
+    return effect as never;
   }
 
   #look(query: Query): unknown {
