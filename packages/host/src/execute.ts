@@ -14,7 +14,7 @@ export async function execute(program: Program, interruption: Interruption): Pro
   interruption.deliver();
   const words = ['--pdeathsig', 'KILL', '--', program.program, ...program.args];
   const child = execa('setpriv', words, options(program, interruption.cancels));
-  const idle = watch(child, program);
+  const idle = watch(child as Child, program);
   const result = await child.finally(() => clearTimeout(idle()));
   interruption.deliver();
   return judge(program, result as Ended);
@@ -41,8 +41,10 @@ function extra(program: Program): (number | 'pipe')[] {
   return program.report ? ['pipe'] : [...(program.inherit ?? [])];
 }
 
+type Child = { stdout: NodeJS.ReadableStream | null; kill(signal: 'SIGKILL'): boolean };
+
 /** Feeds what the program prints to its watcher and ends it when it falls silent; gives the timer to clear. */
-function watch(child: ReturnType<typeof execa>, { watch: see, stall }: Program): () => NodeJS.Timeout | undefined {
+function watch(child: Child, { watch: see, stall }: Program): () => NodeJS.Timeout | undefined {
   let timer: NodeJS.Timeout | undefined;
   const wind = () => {
     clearTimeout(timer);
