@@ -3,13 +3,14 @@ import { because } from '@platter/host/door';
 import { Failure } from '@platter/host/failure';
 import { list } from '@platter/host/looks';
 import { Invalid } from '@platter/units/invalid';
-import { exists, lookAt, pathOf, type Volume } from './family.ts';
+import { lookAt } from './family.ts';
 import { locked } from './lock.ts';
 import { mustExist } from './machine.ts';
 import { roleOf } from './name.ts';
 import type { Pool } from './pool.ts';
 import { linkIn, segmentsOf } from './segments.ts';
 import { built, put } from './steps.ts';
+import { exists, pathOf, type Volume } from './volume.ts';
 
 /** What a new volume shall be. Sizes in bytes; a null policy is the pool's. */
 export interface NewVolume {

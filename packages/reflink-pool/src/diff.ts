@@ -2,12 +2,13 @@ import { type Difference, differ } from '@platter/host/differ';
 import { Failure } from '@platter/host/failure';
 import type { Held } from '@platter/host/hold';
 import { hold } from '@platter/host/looks';
-import { exists, type Image, lookAt, type Revision, type Volume } from './family.ts';
+import { lookAt } from './family.ts';
 import { mustExist } from './machine.ts';
 import { sameImage, savedNumber, sideOf } from './naming.ts';
 import type { Pool } from './pool.ts';
 import type { DiffRecord } from './records.ts';
 import { type Reference, revisionOf } from './reference.ts';
+import { exists, type Image, type Revision, type Volume } from './volume.ts';
 
 /** One committed image and how it is called. */
 export interface State {

@@ -1,10 +1,10 @@
 import { link } from '@platter/host/changes';
 import { because } from '@platter/host/door';
 import { errno } from '@platter/host/failure';
-import { pathOf, type Revision, type Volume } from './family.ts';
 import { isTwin } from './naming.ts';
 import type { Pool } from './pool.ts';
 import { built, clone, replaceHead, saveHead } from './steps.ts';
+import { pathOf, type Revision, type Volume } from './volume.ts';
 
 /**
  * The revision's image becomes the head, after the head got a number: SAVE-HEAD, a further name of the image,

@@ -4,7 +4,7 @@ import { list, readlink, realpath, stat, text } from '@platter/host/looks';
 import { type Loop, listing, loops, majorMinor, serves } from '@platter/host/tools/losetup';
 import { type Mount, parseMounts } from '@platter/host/tools/mountinfo';
 import { fileLocks } from '@platter/host/tools/proc-locks';
-import type { Image } from './family.ts';
+import type { Image } from './volume.ts';
 
 export interface Asked {
   image: Image;

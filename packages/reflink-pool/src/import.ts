@@ -1,25 +1,30 @@
-import { create, remove, sync, truncate } from '@platter/host/changes';
+import { remove } from '@platter/host/changes';
 import { differ } from '@platter/host/differ';
 import { because } from '@platter/host/door';
 import { Failure } from '@platter/host/failure';
 import { hold } from '@platter/host/looks';
-import { formatInstant } from '@platter/units/instant';
 import { about } from './about.ts';
-import { exists, type Image, imageFacts, pathOf, type Volume } from './family.ts';
-import { type IntakeWish, imageOf, seal, type Taken, takeFile, takeStream } from './intake.ts';
+import { imageOf, seal, takeFile } from './intake.ts';
 import { locked } from './lock.ts';
-import { around, holders, mustExist } from './machine.ts';
+import { around, mustExist } from './machine.ts';
 import { historyOff } from './policy.ts';
 import type { Pool } from './pool.ts';
 import { policyOf, prune } from './prune.ts';
 import type { ImportRecord } from './records.ts';
 import { linkIn, segmentsOf } from './segments.ts';
+import type { IntakeWish, Taken } from './source.ts';
 import { built, put, replaceHead, saveHead } from './steps.ts';
 import { heldBy } from './stopping.ts';
+import { takeStream } from './take-stream.ts';
+import { exists, type Image, imageFacts, pathOf, type Volume } from './volume.ts';
 
 export type ImportWish = IntakeWish & { create: boolean };
 
-const recordOf = (volume: string, told: Partial<ImportRecord> & Pick<ImportRecord, 'outcome'>): ImportRecord => ({
+/** The record of an import: nothing but what is told. */
+export const recordOf = (
+  volume: string,
+  told: Partial<ImportRecord> & Pick<ImportRecord, 'outcome'>,
+): ImportRecord => ({
   ...about('Import', volume),
   token: null,
   path: null,
@@ -50,7 +55,7 @@ export function importFile(
 }
 
 /** The volume to import into: stopped and saved; absent only with --create. */
-async function ready(pool: Pool, volume: Volume, create: boolean): Promise<Volume> {
+export async function ready(pool: Pool, volume: Volume, create: boolean): Promise<Volume> {
   if (!create || exists(volume)) await mustExist(pool, volume);
   const { name, file, work } = volume;
   if (exists(volume) && file.volumeKind !== 'saved')
@@ -61,7 +66,8 @@ async function ready(pool: Pool, volume: Volume, create: boolean): Promise<Volum
   throw new Failure('refused', `will not import into ${name}: it is started`, { hint: `reflink-pool stop ${name}` });
 }
 
-function refuseOpen({ name, file, importing }: Volume): void {
+/** Refuses to come between an open import and its end. */
+export function refuseOpen({ name, file, importing }: Volume): void {
   if (file.import === null || importing === null) return;
   throw new Failure('busy', `will not import into ${name}: another import is open`, {
     details: { token: file.import.token, since: file.import.startedAt },
@@ -72,7 +78,7 @@ function refuseOpen({ name, file, importing }: Volume): void {
 type Arrived = { path: string; taken: Taken; token?: string };
 
 /** A complete image under a name of its own becomes the head, unless the head holds the same bytes. */
-async function adopted(pool: Pool, volume: Volume, { path, taken, token }: Arrived): Promise<ImportRecord> {
+export async function adopted(pool: Pool, volume: Volume, { path, taken, token }: Arrived): Promise<ImportRecord> {
   const { size, sha256, method } = taken;
   const image = await imageOf(pool, path, size);
   const told = { size, sha256, method, token: token ?? null, path: pathOf(volume, 'head') };
@@ -145,87 +151,4 @@ async function pruned(pool: Pool, volume: Volume, image: Image): Promise<void> {
     if (!(error instanceof Failure)) throw error;
     pool.call.warn(`${volume.name} could not be pruned: ${error.message}`);
   }
-}
-
-/** Opens an import session: a sparse file to be written by somebody else. */
-export function begin(
-  pool: Pool,
-  name: string,
-  { size, create: fresh }: { size: number; create: boolean },
-): Promise<ImportRecord> {
-  return locked(pool, name, async (found) => {
-    const volume = await ready(pool, found, fresh);
-    refuseOpen(volume);
-    const token = hex(pool.call.random(6));
-    const path = pathOf(volume, 'import');
-    const session = { token, size, startedAt: formatInstant(pool.call.now()) };
-    const policy = exists(volume) ? volume.file.policy : null;
-    await segmentsOf(pool, volume);
-    await put(pool, volume, { import: session, policy, why: 'an import is open' });
-    await built(pool, path, async (temp) => {
-      await pool.host.change(because(create(temp, '', 0o600), 'to be written'));
-      await pool.host.change(truncate(temp, size));
-      await linkIn(pool, temp, { to: path, dir: volume.dir });
-    });
-    return recordOf(name, { outcome: 'open', token, path, size });
-  });
-}
-
-const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
-
-/** Ends an import session: what was written becomes the head. */
-export function commitImport(
-  pool: Pool,
-  name: string,
-  { token, ...wish }: ImportWish & { token: string },
-): Promise<ImportRecord> {
-  return locked(pool, name, async (found) => {
-    const volume = await ready(pool, found, true);
-    const size = sessionSize(volume, token);
-    const { importing, head } = volume;
-    if (importing === null && head !== null && head.size === size)
-      return closed(pool, volume, { token, outcome: 'imported' });
-    if (importing === null) throw noSession(name, token);
-    const users = await holders(pool, importing);
-    if (users.length > 0) throw heldBy(name, 'commit the import of', users);
-    if (importing.nlink !== 1) throw new Failure('refused', `${importing.path} has more than one name`);
-    const taken = { method: 'session' as const, size: importing.size, sha256: null };
-    await seal(pool, importing.path, { taken, wish: { ...wish, size } });
-    const record = await adopted(pool, volume, { path: importing.path, taken, token });
-    await put(pool, await again(pool, volume), { import: null, why: 'the import is done' });
-    return record;
-  });
-}
-
-const again = async (pool: Pool, volume: Volume): Promise<Volume> =>
-  pool.host.dry ? volume : (await import('./family.ts')).lookAt(pool, volume.name);
-
-const noSession = (name: string, token: string) =>
-  new Failure('refused', `there is no import ${token} into ${name}`, { hint: `reflink-pool show ${name}` });
-
-function sessionSize({ name, file }: Volume, token: string): number {
-  if (file.import?.token === token) return file.import.size;
-  throw noSession(name, token);
-}
-
-/** Gives an import session up. */
-export function abort(pool: Pool, name: string, token: string): Promise<ImportRecord> {
-  return locked(pool, name, async (volume) => {
-    sessionSize(volume, token);
-    const { importing, dir } = volume;
-    if (importing !== null) {
-      await pool.host.change(because(remove(importing.path), 'the import was given up'));
-      await pool.host.change(sync(dir));
-    }
-    return closed(pool, { ...volume, importing: null }, { token, outcome: 'aborted' });
-  });
-}
-
-async function closed(
-  pool: Pool,
-  volume: Volume,
-  told: Pick<ImportRecord, 'outcome' | 'token'>,
-): Promise<ImportRecord> {
-  await put(pool, volume, { import: null, why: 'no import is open' });
-  return recordOf(volume.name, told);
 }

@@ -1,10 +1,11 @@
 import { remove } from '@platter/host/changes';
 import { because } from '@platter/host/door';
 import { Failure } from '@platter/host/failure';
-import { lookAt, pathOf, type Volume } from './family.ts';
+import { lookAt } from './family.ts';
 import type { Pending } from './pending.ts';
 import type { Pool } from './pool.ts';
 import { take } from './take.ts';
+import { pathOf, type Volume } from './volume.ts';
 
 /**
  * Holds the volume's lock while `work` runs, first finishing what a crash left: a removal goes on, temporaries and an

@@ -1,12 +1,13 @@
 import type { Space } from '@platter/host/door';
 import { about } from './about.ts';
-import { exists, type Image, imageFacts, lookAt, type Revision, type Volume } from './family.ts';
+import { lookAt } from './family.ts';
 import { around, type Machine, volumeNames } from './machine.ts';
 import { isTwin, sideOf } from './naming.ts';
 import type { Pool } from './pool.ts';
 import type { PoolRecord, RevisionRecord, VolumeRecord } from './records.ts';
 import { isOutdated } from './starting.ts';
 import { stateOf } from './state.ts';
+import { exists, type Image, imageFacts, type Revision, type Volume } from './volume.ts';
 
 /** statfs(2) magic numbers by the names people know. */
 const types: Record<number, string> = { 1481003842: 'xfs', 2435016766: 'btrfs', 61267: 'ext4', 16914836: 'tmpfs' };

@@ -2,11 +2,12 @@ import { Failure } from '@platter/host/failure';
 import { list } from '@platter/host/looks';
 import { bootId } from '@platter/host/tools/boot';
 import { familiesIn } from './families.ts';
-import { exists, type Image, lookAt, type Volume } from './family.ts';
+import { lookAt } from './family.ts';
 import { holdersOf } from './holders.ts';
 import { fileOf } from './name.ts';
 import { near } from './nearest.ts';
 import { hidden, type Pool } from './pool.ts';
+import { exists, type Image, type Volume } from './volume.ts';
 
 /** What the machine says beside the volume's own files: this boot, who uses it, and where a snapshot comes from. */
 export interface Machine {

@@ -1,4 +1,4 @@
-import type { Image, Revision, Volume } from './family.ts';
+import type { Image, Revision, Volume } from './volume.ts';
 
 /** Whether two names are of one image: nothing but device and inode says so. */
 export const sameImage = (a: Pick<Image, 'dev' | 'ino'>, b: Pick<Image, 'dev' | 'ino'>): boolean =>

@@ -3,8 +3,8 @@ import type { Held } from '@platter/host/hold';
 import { hold } from '@platter/host/looks';
 import { extentsOf } from '@platter/host/tools/filefrag';
 import { xfsFacts } from '@platter/host/tools/xfs-io';
-import type { Image } from './family.ts';
 import type { Pool } from './pool.ts';
+import type { Image } from './volume.ts';
 
 /** statfs(2) magic of XFS. */
 const xfs = 0x58465342;

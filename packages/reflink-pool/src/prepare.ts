@@ -1,9 +1,9 @@
 import { Failure } from '@platter/host/failure';
-import { type Image, pathOf } from './family.ts';
 import type { Pool } from './pool.ts';
 import { limitMs, mappingsOf, predictedMs } from './prediction.ts';
 import { clone } from './steps.ts';
 import type { Ended } from './stop.ts';
+import { type Image, pathOf } from './volume.ts';
 
 /** Below so many mappings a clone at the next start is as good. */
 const worthwhile = 1000;

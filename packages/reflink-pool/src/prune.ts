@@ -1,13 +1,13 @@
 import { remove, sync } from '@platter/host/changes';
 import { because } from '@platter/host/door';
 import { list, stat, text } from '@platter/host/looks';
-import type { Revision, Volume } from './family.ts';
 import { isTwin, sideOf } from './naming.ts';
 import { type Policy, parsePolicy } from './policy.ts';
 import { hidden, type Pool } from './pool.ts';
 import { type Item, plan, type Verdict } from './retention.ts';
 import { readExport } from './sidecar.ts';
 import { put } from './steps.ts';
+import type { Revision, Volume } from './volume.ts';
 
 /** The policy of a volume: its own, else the pool's. */
 export const policyOf = ({ settings }: Pool, { file }: Volume): Policy => parsePolicy(file.policy ?? settings.policy);

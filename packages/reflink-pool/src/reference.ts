@@ -1,9 +1,9 @@
 import { Failure } from '@platter/host/failure';
 import { Invalid } from '@platter/units/invalid';
-import type { Revision, Volume } from './family.ts';
 import { checkLabel, checkVolume } from './name.ts';
 import { latest } from './naming.ts';
 import { near } from './nearest.ts';
+import type { Revision, Volume } from './volume.ts';
 
 /** Which image of a volume is meant: a number, `head`, `latest`, or a label or set. */
 export interface Reference {

@@ -1,8 +1,8 @@
 import { remove, removeDir, sync } from '@platter/host/changes';
 import { because } from '@platter/host/door';
 import { list } from '@platter/host/looks';
-import type { Volume } from './family.ts';
 import { hidden, type Pool } from './pool.ts';
+import type { Volume } from './volume.ts';
 
 /** All files of a volume in the order they go: nothing half removed looks like a volume that lost its newest state. */
 export function filesInOrder({ temps, importing, prepared, work, revisions, head }: Volume): string[] {

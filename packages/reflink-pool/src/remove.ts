@@ -2,7 +2,7 @@ import { sync, remove as unlink } from '@platter/host/changes';
 import { because } from '@platter/host/door';
 import { Failure } from '@platter/host/failure';
 import { list } from '@platter/host/looks';
-import { exists, lookAt, type Revision, type Volume } from './family.ts';
+import { lookAt } from './family.ts';
 import { locked } from './lock.ts';
 import { around, volumeNames } from './machine.ts';
 import type { Pool } from './pool.ts';
@@ -12,6 +12,7 @@ import { type Reference, revisionOf } from './reference.ts';
 import { removeFamily } from './removal.ts';
 import { put } from './steps.ts';
 import { heldBy } from './stopping.ts';
+import { exists, type Revision, type Volume } from './volume.ts';
 
 /** What goes: a whole volume, or the revision that `reference` means. `ref` is how the person called it. */
 export interface Target {

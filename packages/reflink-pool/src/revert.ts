@@ -1,6 +1,5 @@
 import { Failure } from '@platter/host/failure';
 import { about } from './about.ts';
-import type { Revision, Volume } from './family.ts';
 import { backTo } from './heads.ts';
 import { locked } from './lock.ts';
 import { around, mustExist } from './machine.ts';
@@ -10,6 +9,7 @@ import { type Reference, revisionOf } from './reference.ts';
 import { stopped } from './stop.ts';
 import { heldBy } from './stopping.ts';
 import { stopwatch } from './stopwatch.ts';
+import type { Revision, Volume } from './volume.ts';
 
 /** What may happen to a working copy that is still there. */
 export interface RevertWish {

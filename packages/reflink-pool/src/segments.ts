@@ -1,7 +1,7 @@
 import { link, mkdir, remove, sync } from '@platter/host/changes';
 import { lstat } from '@platter/host/looks';
-import type { Volume } from './family.ts';
 import type { Pool } from './pool.ts';
+import type { Volume } from './volume.ts';
 
 /** The directories of a volume's name, made where they are missing. */
 export async function segmentsOf(pool: Pool, { name }: Volume): Promise<void> {

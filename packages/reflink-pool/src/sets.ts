@@ -3,7 +3,7 @@ import { because } from '@platter/host/door';
 import { Failure } from '@platter/host/failure';
 import { list, text } from '@platter/host/looks';
 import { about } from './about.ts';
-import { lookAt, type Revision, type Volume } from './family.ts';
+import { lookAt } from './family.ts';
 import { finished } from './lock.ts';
 import { mustExist } from './machine.ts';
 import { isTwin } from './naming.ts';
@@ -18,6 +18,7 @@ import { complete, settleSet, sweepSets } from './settle.ts';
 import { readSet, type SetFile } from './sidecar.ts';
 import { built } from './steps.ts';
 import { withAll } from './take.ts';
+import type { Revision, Volume } from './volume.ts';
 
 /** The names of the published sets, in byte order. */
 export async function setNames(pool: Pool): Promise<string[]> {

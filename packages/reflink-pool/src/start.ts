@@ -2,7 +2,6 @@ import { chmod, create, remove, rename, sync, truncate } from '@platter/host/cha
 import { because } from '@platter/host/door';
 import { lstat } from '@platter/host/looks';
 import { about } from './about.ts';
-import { type Image, pathOf, type Volume } from './family.ts';
 import { locked } from './lock.ts';
 import { around, type Machine, mustExist } from './machine.ts';
 import type { Pool } from './pool.ts';
@@ -13,6 +12,7 @@ import { decideStart, type Start, type StartWish } from './starting.ts';
 import { built, clone, further, note } from './steps.ts';
 import { stopped } from './stop.ts';
 import { stopwatch } from './stopwatch.ts';
+import { type Image, pathOf, type Volume } from './volume.ts';
 
 type Told = Partial<Pick<SessionRecord, 'outcome' | 'method' | 'unclean' | 'mappings' | 'predictedMs'>> & {
   path: string;

@@ -1,9 +1,9 @@
 import { Failure } from '@platter/host/failure';
 import { formatSize } from '@platter/units/size';
-import { pathOf, type Volume } from './family.ts';
 import type { Machine } from './machine.ts';
 import { sameImage } from './naming.ts';
 import { isPrepared, stateOf } from './state.ts';
+import { pathOf, type Volume } from './volume.ts';
 
 /** What the person wants of a start. Sizes in bytes. */
 export interface StartWish {

@@ -1,4 +1,4 @@
-import type { Image, Volume } from './family.ts';
+import type { Image, Volume } from './volume.ts';
 
 /** What a volume is doing. */
 export type State = 'stopped' | 'running' | 'unclean' | 'headless' | 'broken';

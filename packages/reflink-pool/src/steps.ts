@@ -4,11 +4,11 @@ import { because, type Stat } from '@platter/host/door';
 import { errno, Failure } from '@platter/host/failure';
 import { lstat } from '@platter/host/looks';
 import { formatInstant } from '@platter/units/instant';
-import { type Image, pathOf, type Volume } from './family.ts';
 import { revisionFile } from './name.ts';
 import { nextNumber, sameImage, savedNumber } from './naming.ts';
 import { hidden, type Pool } from './pool.ts';
 import type { VolumeFile } from './sidecar.ts';
+import { type Image, pathOf, type Volume } from './volume.ts';
 
 /** Takes temporaries away, each tried again once: a signal or an error at one of them leaves none behind, and is thrown at the end. */
 export async function takeAway(pool: Pick<Pool, 'host'>, paths: readonly string[], why: string): Promise<void> {

@@ -1,12 +1,10 @@
-import { chmod, remove, rename, sync } from '@platter/host/changes';
+import { remove, rename, sync } from '@platter/host/changes';
 import { because } from '@platter/host/door';
 import { Failure } from '@platter/host/failure';
 import { about } from './about.ts';
-import { type Image, imageFacts, pathOf, type Revision, type Volume } from './family.ts';
+import { putAside, type Result, seal, withTwin } from './aside.ts';
 import { locked } from './lock.ts';
 import { around, type Machine, mustExist } from './machine.ts';
-import { revisionFile } from './name.ts';
-import { nextNumber, savedNumber } from './naming.ts';
 import { historyOff } from './policy.ts';
 import type { Pool } from './pool.ts';
 import { policyOf, prune } from './prune.ts';
@@ -14,6 +12,7 @@ import type { CommitRecord } from './records.ts';
 import { put, replaceHead, saveHead } from './steps.ts';
 import { decideStop, isUnclean, type Stop, type StopWish } from './stopping.ts';
 import { stopwatch } from './stopwatch.ts';
+import { type Image, imageFacts, pathOf, type Volume } from './volume.ts';
 
 /** How a stop ended: its record, and the volume as it is now (which a dry run cannot look at). */
 export interface Ended {
@@ -50,9 +49,6 @@ export async function stopped(pool: Pool, scene: Scene, wish: StopWish): Promise
   const facts = { savedAs: null, prepared: after.prepared !== null, ...told };
   return { record: { ...about('Commit', after.name), ...facts, head, pruned, unclean, ms: spent }, after };
 }
-
-type Told = Pick<CommitRecord, 'outcome'> & Partial<Pick<CommitRecord, 'savedAs'>>;
-type Result = { told: Told; after: Volume };
 
 async function perform(
   pool: Pool,
@@ -103,41 +99,6 @@ async function rest(pool: Pool, volume: Volume): Promise<Result> {
   await pool.host.change(sync(volume.dir));
   const prepared = free ? { ...work, path: to } : volume.prepared;
   return { told: { outcome: 'unchanged' }, after: { ...volume, work: null, session: null, prepared } };
-}
-
-/** What a working copy needs before it may get a name that nobody writes through. */
-async function seal(pool: Pool, { work }: Volume): Promise<Image> {
-  const { path } = work as Image;
-  await pool.host.change(because(chmod(path, 0o400), 'committed images are written by nobody'));
-  await pool.host.change(sync(path));
-  return { ...(work as Image), mode: 0o400 };
-}
-
-/** The working copy becomes a labelled revision that was never the head. */
-async function putAside(pool: Pool, volume: Volume, label: string): Promise<Result> {
-  const work = await seal(pool, volume);
-  const saved = await saveHead(pool, volume);
-  const kept = withTwin(volume, saved);
-  const number = nextNumber(kept);
-  const { size, mtimeNs } = work;
-  const facts = { size, mtimeNs: String(mtimeNs), side: true, label, pins: [], expiresAt: null, set: null };
-  const noted = Object.fromEntries(volume.revisions.flatMap((one) => (one.facts ? [[one.number, one.facts]] : [])));
-  await put(pool, volume, { revisions: { ...noted, [number]: facts }, why: `what ${volume.name}@${number} is` });
-  const path = `${volume.dir}/${revisionFile(volume.base, number, mtimeNs)}`;
-  await pool.host.change(because(rename(work.path, path), 'put aside, not thrown away'));
-  await pool.host.change(sync(volume.dir));
-  const time = path.slice(path.lastIndexOf('@') + 1);
-  const revisions = [...kept.revisions, { ...work, path, number, time, facts }];
-  return { told: { outcome: 'saved', savedAs: number }, after: { ...volume, work: null, session: null, revisions } };
-}
-
-/** The volume with the name that SAVE-HEAD gave its head. */
-function withTwin(volume: Volume, number: number | null): Volume {
-  const { head, dir, base, revisions } = volume;
-  if (head === null || number === null || savedNumber(volume) !== null) return volume;
-  const path = `${dir}/${revisionFile(base, number, head.mtimeNs)}`;
-  const twin: Revision = { ...head, path, number, time: path.slice(path.lastIndexOf('@') + 1), facts: null };
-  return { ...volume, revisions: [...revisions, twin] };
 }
 
 async function commit(pool: Pool, volume: Volume, unclean: boolean): Promise<Result> {

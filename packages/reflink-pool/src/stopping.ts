@@ -1,8 +1,8 @@
 import { Failure } from '@platter/host/failure';
-import type { Volume } from './family.ts';
 import type { Machine } from './machine.ts';
 import { sharedWork } from './starting.ts';
 import { isUnchanged, stateOf } from './state.ts';
+import type { Volume } from './volume.ts';
 
 /** What the person wants of a stop. */
 export interface StopWish {

@@ -3,6 +3,7 @@ import { open, readFile, rename, stat, symlink, writeFile } from 'node:fs/promis
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { mounted } from '../../../e2e/ground/filesystem.ts';
+import { tempFolder } from '../../../e2e/ground/folder.ts';
 import { attach } from '../../../e2e/ground/loops.ts';
 import { needs } from '../../../e2e/ground/needs.ts';
 import { run, succeed } from '../../../e2e/ground/run.ts';
@@ -282,6 +283,11 @@ for (const filesystem of ['xfs', 'btrfs'] as const)
       const refused = await pool.try('import', 'v', raw);
       expect([refused.code, refused.stderr]).toEqual([3, expect.stringContaining('disk-tools')]);
       expect((await pool.tell('import', 'v', raw, '--format', 'raw'))[0]).toMatchObject({ outcome: 'imported' });
+      await using elsewhere = await tempFolder();
+      await succeed(['cp', raw, join(elsewhere.path, 'far.raw')]);
+      const far = ['import', 'f', join(elsewhere.path, 'far.raw'), '--create', '--format', 'raw'];
+      expect((await pool.tell(...far))[0]).toMatchObject({ outcome: 'imported', method: 'copy' });
+      expect((await pool.try(...far, '--share')).code).toBe(6);
       await using _writer = await open(raw, 'r+');
       expect((await pool.try('import', 'w', raw, '--format', 'raw')).code).toBe(4);
       expect((await pool.tell('import', 'w', raw, '--format', 'raw', '--live'))[0]).toMatchObject({

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { containerOf } from '../src/container.ts';
 import { lines } from '../src/diff.ts';
-import type { Image } from '../src/family.ts';
 import { limitMs, predictedMs } from '../src/prediction.ts';
 import { isUnchanged, stateOf } from '../src/state.ts';
 import { blocksOf } from '../src/stream.ts';
+import type { Image } from '../src/volume.ts';
 
 const image = (more: Partial<Image> = {}): Image => ({
   path: '/pool/v.img',
