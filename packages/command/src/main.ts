@@ -1,6 +1,4 @@
 import { exitCodes, Failure, Interrupted } from '@platter/host/failure';
-import { asFailure, exitCode, explain } from './report.ts';
-import { brokenPipe, Stdout } from './stdout.ts';
 import type { Verb } from './verb.ts';
 
 /** Of a tool's package.json; the scope of its name is not shown. */
@@ -21,6 +19,7 @@ export async function main(manifest: About, verbs: Verbs): Promise<void> {
     refuseOldNode();
     await route(about, verbs, process.argv.slice(2));
   } catch (error) {
+    const { asFailure, exitCode, explain } = await import('./report.ts');
     const failure = asFailure(error);
     process.stderr.write(`${explain(about.name, failure)}\n`);
     process.exitCode = exitCode(failure);
@@ -39,11 +38,11 @@ async function route(about: About, verbs: Verbs, argv: readonly string[]): Promi
   const [first = '', ...rest] = argv;
   if (first === '--version' || first === '-V') return void process.stdout.write(`${about.name} ${about.version}\n`);
   if (first === '--help' || first === '-h' || (first === 'help' && rest.length === 0))
-    return (await import('./help.ts')).printTool(about, verbs);
+    return (await import('./tool-help.ts')).printTool(about, verbs);
   if (first === 'completion') return (await import('./completion.ts')).printCompletion(about, verbs, rest);
   const [name, load] = find(about, verbs, first === 'help' ? (rest[0] ?? '') : first);
   const { default: verb } = await load();
-  if (first === 'help' || asksHelp(rest)) return (await import('./help.ts')).printVerb(about, name, verb);
+  if (first === 'help' || asksHelp(rest)) return (await import('./verb-help.ts')).printVerb(about, name, verb);
   await perform({ about, name, verb, argv: rest });
 }
 
@@ -72,7 +71,9 @@ interface Performance {
 async function perform({ about, name, verb, argv }: Performance): Promise<void> {
   const { readWords } = await import('./words.ts');
   const said = readWords(verb, argv, process.env);
-  const [{ callOf }, { catchSignals }] = await Promise.all([import('./person.ts'), import('./signals.ts')]);
+  const { callOf } = await import('./person.ts');
+  const { catchSignals } = await import('./signals.ts');
+  const { brokenPipe, Stdout } = await import('./stdout.ts');
   const abort = new AbortController();
   const signals = catchSignals(() => abort.abort());
   const stdout = new Stdout(() => {

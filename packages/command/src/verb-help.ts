@@ -1,7 +1,7 @@
-import { cac } from 'cac';
 import { exits } from './exits.ts';
 import type { Flag } from './flag.ts';
-import type { About, Verbs } from './main.ts';
+import type { About } from './main.ts';
+import { table } from './tool-help.ts';
 import { flagsOf, type Verb, type Word } from './verb.ts';
 
 /** The words of a verb as its usage shows them; cac reads the brackets. */
@@ -12,26 +12,6 @@ export function usage(name: string, { words, rest }: Verb): string {
 function shape({ name, optional, many }: Word): string {
   const inner = many ? `...${name}` : name;
   return optional ? `[${inner}]` : `<${inner}>`;
-}
-
-function table(about: About) {
-  const cli = cac(about.name);
-  cli.version(about.version, '-V, --version');
-  return cli;
-}
-
-/** Prints the tool's verbs. */
-export function printTool(about: About, verbs: Verbs): void {
-  const cli = table(about);
-  for (const [name, [does]] of Object.entries(verbs)) cli.command(name, does);
-  cli.command('completion', 'Print the completion script of a shell: bash, zsh or fish');
-  cli.help((sections) => [
-    { body: `${about.name} ${about.version}: ${about.description}` },
-    { title: 'Usage', body: `  ${about.name} <verb> [words] [flags]` },
-    ...sections.filter(({ title }) => title === 'Commands').map(({ body }) => ({ title: 'Verbs', body })),
-    { body: `Run ${about.name} <verb> --help for a verb's words, flags, examples and exit codes.` },
-  ]);
-  cli.outputHelp();
 }
 
 /** Prints one verb: usage, flags, three examples, and the exit codes it can give. */
