@@ -1,101 +1,139 @@
 import { hash } from 'node:crypto';
-import * as z from 'zod/mini';
 import { clusterSize, formatName } from './layout.ts';
+import { listOf, mapOf, matching, misfit, natural, nullable, oneOf, positive, type Shape, text } from './shape.ts';
 
-const hex64 = z.string().check(z.regex(/^[0-9a-f]{64}$/));
-const natural = z.number().check(z.nonnegative(), z.refine(Number.isSafeInteger));
-const positive = z.number().check(z.positive(), z.refine(Number.isSafeInteger));
-const decimal = z.string().check(z.regex(/^\d{1,30}$/));
-const instant = z.string().check(z.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/));
-const id = z.string().check(z.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/));
-const labels = z.record(z.string(), z.string());
-const from = z.enum(['clock', 'given', 'mtime', 'oadp', 'kubevirt']);
-const consistency = z.enum(['offline', 'frozen', 'crash', 'unknown']);
-const engine = z.enum(['diff', 'fiemap', 'bitmap', 'qmp', 'import-files', 'import-oadp', 'import-kubevirt']);
-const head = { apiVersion: z.literal('platter.dev/v1'), format: z.literal(formatName), self: hex64 };
+/** What every manifest begins with. */
+type Heading<K extends string> = { apiVersion: 'platter.dev/v1'; kind: K; format: typeof formatName };
+type From = 'clock' | 'given' | 'mtime' | 'oadp' | 'kubevirt';
+type Consistency = 'offline' | 'frozen' | 'crash' | 'unknown';
 
-const source = z.looseObject({
-  path: z.string(),
-  ref: z.nullable(z.string()),
-  format: z.enum(['raw', 'qcow2']),
-  ino: decimal,
-  birthNs: decimal,
-  mtimeNs: decimal,
-  size: natural,
-  sourceRoot: z.nullable(hex64),
-});
+export type Repository = Heading<'Repository'> & { id: string; createdAt: string; features: string[]; self: string };
+type Disk = { uid: string; createdAt: string; self: string };
+type Pin = { name: string; reason: string | null; until: string | null; createdAt: string; self: string };
 
-/** The shapes of what lies in a repository (spec 2.2); unknown keys are kept. */
-export const schemas = {
-  Repository: z.looseObject({
-    ...head,
-    kind: z.literal('Repository'),
-    id: z.uuid(),
-    createdAt: instant,
-    features: z.array(z.string()),
-  }),
-  Disk: z.looseObject({ uid: z.string().check(z.minLength(1)), createdAt: instant, self: hex64 }),
-  BackupPoint: z.looseObject({
-    ...head,
-    kind: z.literal('BackupPoint'),
-    repo: z.uuid(),
-    disk: z.looseObject({ namespace: z.string(), vm: z.string(), name: z.string(), uid: z.string() }),
+/** The image that a point was captured from, as it was then. */
+export type Source = {
+  path: string;
+  ref: string | null;
+  format: 'raw' | 'qcow2';
+  ino: string;
+  birthNs: string;
+  mtimeNs: string;
+  size: number;
+  sourceRoot: string | null;
+};
+
+const engines = ['diff', 'fiemap', 'bitmap', 'qmp', 'import-files', 'import-oadp', 'import-kubevirt'] as const;
+type Capture = {
+  engine: (typeof engines)[number];
+  fullReason: string | null;
+  checkpoint: string | null;
+  unproven: string[];
+  tool: string;
+  source: Source;
+};
+
+/** One disk's state at one capture (spec 2.2). */
+export type Point = Heading<'BackupPoint'> & {
+  repo: string;
+  disk: { namespace: string; vm: string; name: string; uid: string };
+  id: string;
+  sequence: number;
+  type: 'full' | 'incremental';
+  parent: { id: string; stateId: string } | null;
+  checkpointChain: string[];
+  supersedes: string[];
+  virtualSize: number;
+  clusterSize: number;
+  contentSha256: string;
+  stateId: string;
+  capturedAt: string;
+  capturedAtFrom: From;
+  consistency: Consistency;
+  capture: Capture;
+  data: { file: string; size: number; dataClusters: number; zeroClusters: number };
+  digests: { file: string; sha256: string };
+  labels: Record<string, string>;
+  self: string;
+};
+
+/** A VM's disks at one moment (spec 2.2). */
+export type BackupSet = Heading<'BackupSet'> & {
+  repo: string;
+  namespace: string;
+  vm: string;
+  id: string;
+  capturedAt: string;
+  capturedAtFrom: From;
+  consistency: Consistency;
+  members: { disk: string; uid: string; point: string; stateId: string; virtualSize: number }[];
+  attachments: { name: string; sha256: string }[];
+  labels: Record<string, string>;
+  self: string;
+};
+
+type Manifests = { Repository: Repository; Disk: Disk; BackupPoint: Point; BackupSet: BackupSet; Pin: Pin };
+export type Kind = keyof Manifests;
+export type Manifest<K extends Kind> = Manifests[K];
+
+const hex64 = matching(/^[0-9a-f]{64}$/);
+const decimal = matching(/^\d{1,30}$/);
+const instant = matching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/);
+const id = matching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/);
+const uuid = matching(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
+const labels = mapOf(text);
+const heading = (kind: Kind) => ({ apiVersion: oneOf('platter.dev/v1'), kind: oneOf(kind), format: oneOf(formatName) });
+const taken = {
+  capturedAt: instant,
+  capturedAtFrom: oneOf('clock', 'given', 'mtime', 'oadp', 'kubevirt'),
+  consistency: oneOf('offline', 'frozen', 'crash', 'unknown'),
+};
+const source = {
+  ...{ path: text, ref: nullable(text), format: oneOf('raw', 'qcow2'), size: natural, sourceRoot: nullable(hex64) },
+  ...{ ino: decimal, birthNs: decimal, mtimeNs: decimal },
+};
+const capture = {
+  engine: oneOf(...engines),
+  fullReason: nullable(text),
+  checkpoint: nullable(text),
+  unproven: listOf(text),
+  tool: text,
+  source,
+};
+
+const shapes: Record<Kind, Shape> = {
+  Repository: { ...heading('Repository'), id: uuid, createdAt: instant, features: listOf(text) },
+  Disk: { uid: matching(/./), createdAt: instant },
+  Pin: { name: text, reason: nullable(text), until: nullable(instant), createdAt: instant },
+  BackupPoint: {
+    ...heading('BackupPoint'),
+    repo: uuid,
+    disk: { namespace: text, vm: text, name: text, uid: text },
     id,
     sequence: positive,
-    type: z.enum(['full', 'incremental']),
-    parent: z.nullable(z.looseObject({ id, stateId: hex64 })),
-    checkpointChain: z.array(id),
-    supersedes: z.array(id),
+    type: oneOf('full', 'incremental'),
+    parent: nullable({ id, stateId: hex64 }),
+    checkpointChain: listOf(id),
+    supersedes: listOf(id),
     virtualSize: positive,
-    clusterSize: z.literal(clusterSize),
+    clusterSize: oneOf(clusterSize),
     contentSha256: hex64,
     stateId: hex64,
-    capturedAt: instant,
-    capturedAtFrom: from,
-    consistency,
-    capture: z.looseObject({
-      engine,
-      fullReason: z.nullable(z.string()),
-      checkpoint: z.nullable(z.string()),
-      unproven: z.array(z.string()),
-      tool: z.string(),
-      source,
-    }),
-    data: z.looseObject({ file: z.string(), size: natural, dataClusters: natural, zeroClusters: natural }),
-    digests: z.looseObject({ file: z.string(), sha256: hex64 }),
+    ...taken,
+    capture,
+    data: { file: text, size: natural, dataClusters: natural, zeroClusters: natural },
+    digests: { file: text, sha256: hex64 },
     labels,
-  }),
-  BackupSet: z.looseObject({
-    ...head,
-    kind: z.literal('BackupSet'),
-    repo: z.uuid(),
-    namespace: z.string(),
-    vm: z.string(),
-    id,
-    capturedAt: instant,
-    capturedAtFrom: from,
-    consistency,
-    members: z
-      .array(z.looseObject({ disk: z.string(), uid: z.string(), point: id, stateId: hex64, virtualSize: positive }))
-      .check(z.minLength(1)),
-    attachments: z.array(z.looseObject({ name: z.string(), sha256: hex64 })),
+  },
+  BackupSet: {
+    ...heading('BackupSet'),
+    ...{ repo: uuid, namespace: text, vm: text, id },
+    ...taken,
+    members: listOf({ disk: text, uid: text, point: id, stateId: hex64, virtualSize: positive }, 1),
+    attachments: listOf({ name: text, sha256: hex64 }),
     labels,
-  }),
-  Pin: z.looseObject({
-    name: z.string(),
-    reason: z.nullable(z.string()),
-    until: z.nullable(instant),
-    createdAt: instant,
-    self: hex64,
-  }),
-} as const;
-
-export type Kind = keyof typeof schemas;
-export type Manifest<K extends Kind> = z.infer<(typeof schemas)[K]>;
-export type Repository = Manifest<'Repository'>;
-export type Point = Manifest<'BackupPoint'>;
-export type BackupSet = Manifest<'BackupSet'>;
-export type Source = z.infer<typeof source>;
+  },
+};
 
 /** Why bytes are no manifest: not the bytes we wrote, or of a newer format. */
 export interface Fault {
@@ -147,8 +185,6 @@ export function readManifest<K extends Kind>(kind: K, text: string): Reading<Man
   if (manifestText(value) !== text) return corrupt('its bytes are not the ones that were written');
   const { self } = value as { self?: unknown };
   if (self !== selfOf(value as Record<string, unknown>)) return corrupt('its content does not have the digest it says');
-  const read = schemas[kind].safeParse(value);
-  if (read.success) return { value: read.data as Manifest<K>, fault: null };
-  const [issue] = read.error.issues;
-  return corrupt(`its ${issue?.path.join('.') || 'content'} cannot be right`);
+  const wrong = misfit(value, shapes[kind]);
+  return wrong === null ? { value: value as Manifest<K>, fault: null } : corrupt(`its ${wrong} cannot be right`);
 }
