@@ -1,5 +1,4 @@
 import { hostname } from 'node:os';
-import { createInterface } from 'node:readline';
 import type { Host } from '@platter/host/door';
 import type { Fault } from '@platter/host/faulty';
 import { formatInstant } from '@platter/units/instant';
@@ -37,7 +36,7 @@ export async function callOf(scene: Scene): Promise<Call> {
     random: (length) => crypto.getRandomValues(new Uint8Array(length)),
     uuid: () => crypto.randomUUID(),
     input: readAll,
-    lines: () => createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY }),
+    lines: readLines,
     stream: () => process.stdin,
     emit: (record, view) => scene.stdout.write(rendered(record, view, scene.said)),
     write: (bytes) => scene.stdout.write(bytes),
@@ -56,6 +55,11 @@ export async function callOf(scene: Scene): Promise<Call> {
 
 function holderOf({ tool, verb }: Scene) {
   return { tool, verb, pid: process.pid, host: hostname(), since: formatInstant(Date.now()) };
+}
+
+async function* readLines(): AsyncGenerator<string> {
+  const { createInterface } = await import('node:readline');
+  yield* createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY });
 }
 
 async function readAll(): Promise<Uint8Array> {

@@ -25,7 +25,7 @@ export async function trying<T>(what: string, call: () => Promise<T>): Promise<T
     return await call();
   } catch (cause) {
     const code = errno(cause);
-    if (code === undefined) throw cause;
+    if (cause instanceof Failure || code === undefined) throw cause;
     const hint = code === 'ENOSPC' || code === 'EDQUOT' ? { hint: 'free some space, then run this again' } : {};
     throw new Failure('failed', `could not ${what}: ${reasons[code] ?? code}`, { cause, ...hint });
   }

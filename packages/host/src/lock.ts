@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, statSync, writeSync } from 'node:fs';
 import type { Lock, LockRequest } from './door.ts';
+import { trying } from './failing.ts';
 import { errno, Failure } from './failure.ts';
 import { packageOf } from './packages.ts';
 
@@ -12,19 +13,30 @@ const taken = 75;
  */
 export async function takeLock(request: LockRequest): Promise<Lock> {
   for (let attempt = 0; attempt < 5; attempt += 1) {
-    const fd = open(request);
-    try {
-      await flock(fd, request);
-      if (!same(fd, request.path)) continue;
-      const previous = contents(fd);
-      if (request.holder && !request.shared) inscribe(fd, JSON.stringify(request.holder));
-      return { fd, path: request.path, previous, release: () => closeSync(fd) };
-    } catch (error) {
-      closeSync(fd);
-      throw error;
-    }
+    const lock = await trying(`take the lock ${request.path}`, () => attemptLock(request));
+    if (lock !== null) return lock;
   }
   throw new Failure('busy', `${request.path} is being replaced by others again and again`, { hint: 'try again' });
+}
+
+/** Null when the path came to name another file before we had the lock. */
+async function attemptLock(request: LockRequest): Promise<Lock | null> {
+  const fd = open(request);
+  try {
+    await flock(fd, request);
+    if (same(fd, request.path)) return held(fd, request);
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+  closeSync(fd);
+  return null;
+}
+
+function held(fd: number, { path, holder, shared }: LockRequest): Lock {
+  const previous = contents(fd);
+  if (holder && !shared) inscribe(fd, JSON.stringify(holder));
+  return { fd, path, previous, release: () => closeSync(fd) };
 }
 
 /** Readers open only for reading. Files are made when missing; a directory and other locks without holder are not. */
@@ -32,14 +44,10 @@ function open({ path, shared, holder }: LockRequest): number {
   const flags = constants.O_NOFOLLOW;
   try {
     if (holder === undefined || shared) return openSync(path, constants.O_RDONLY | flags);
-    return openSync(path, constants.O_RDWR | constants.O_CREAT | flags, 0o600);
   } catch (error) {
-    if (shared && errno(error) === 'ENOENT') return openSync(path, constants.O_RDWR | constants.O_CREAT | flags, 0o600);
-    throw new Failure('failed', `could not open the lock ${path}`, {
-      cause: error,
-      details: { by: String(errno(error)) },
-    });
+    if (!shared || errno(error) !== 'ENOENT') throw error;
   }
+  return openSync(path, constants.O_RDWR | constants.O_CREAT | flags, 0o600);
 }
 
 function same(fd: number, path: string): boolean {
