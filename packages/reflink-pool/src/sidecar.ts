@@ -1,95 +1,106 @@
 import { Failure } from '@platter/host/failure';
-import * as z from 'zod/mini';
+import {
+  type Check,
+  decimal,
+  listOf,
+  mapOf,
+  maybe,
+  number,
+  type Of,
+  object,
+  oneOf,
+  orNull,
+  text,
+  truth,
+} from './shape.ts';
 
-const decimal = z.string().check(z.regex(/^\d+$/));
-
-const calibration = z.looseObject({
-  baseUs: z.number(),
-  usPerMapping: z.number(),
-  fsType: z.string(),
-  kernel: z.string(),
-  at: z.string(),
+const calibration = object({
+  baseUs: number,
+  usPerMapping: number,
+  fsType: text,
+  kernel: text,
+  at: text,
 });
 
 /** `.platter/pool.json`. Sizes in bytes; policies are kept as their text. */
-const poolFile = z.looseObject({
-  kind: z.literal('PoolFile'),
-  format: z.literal(1),
-  uuid: z.string(),
-  createdAt: z.string(),
-  backend: z.enum(['reflink', 'copy']),
-  policy: z.string(),
-  prepare: z.enum(['auto', 'never']),
-  reserveBytes: z.number(),
-  calibration: z.nullable(calibration),
+const poolFile = object({
+  kind: oneOf('PoolFile'),
+  format: oneOf(1),
+  uuid: text,
+  createdAt: text,
+  backend: oneOf('reflink', 'copy'),
+  policy: text,
+  prepare: oneOf('auto', 'never'),
+  reserveBytes: number,
+  calibration: orNull(calibration),
 });
-export type PoolFile = z.infer<typeof poolFile>;
+export type PoolFile = Of<typeof poolFile>;
 
 /** Facts about a name; they count only while file N has this size and mtime. */
-const revisionFacts = z.looseObject({
-  size: z.number(),
+const revisionFacts = object({
+  size: number,
   mtimeNs: decimal,
-  side: z.boolean(),
-  label: z.nullable(z.string()),
-  pins: z.array(z.string()),
-  expiresAt: z.nullable(z.string()),
-  set: z.nullable(z.string()),
+  side: truth,
+  label: orNull(text),
+  pins: listOf(text),
+  expiresAt: orNull(text),
+  set: orNull(text),
 });
-export type RevisionFacts = z.infer<typeof revisionFacts>;
+export type RevisionFacts = Of<typeof revisionFacts>;
 
 /** Facts about an image; bound by its inode too. */
-const imageFacts = z.looseObject({
+const imageFacts = object({
   ino: decimal,
-  size: z.number(),
+  size: number,
   mtimeNs: decimal,
-  sha256: z.nullable(z.string()),
-  consistency: z.nullable(z.enum(['frozen', 'crash', 'unclean'])),
+  sha256: orNull(text),
+  consistency: orNull(oneOf('frozen', 'crash', 'unclean')),
 });
-export type ImageFacts = z.infer<typeof imageFacts>;
+export type ImageFacts = Of<typeof imageFacts>;
 
-const importSession = z.looseObject({ token: z.string(), size: z.number(), startedAt: z.string() });
+const importSession = object({ token: text, size: number, startedAt: text });
 
 /** `.platter/volumes/<name>.json`. */
-const volumeFile = z.looseObject({
-  kind: z.literal('VolumeFile'),
-  format: z.literal(1),
-  uuid: z.string(),
-  name: z.string(),
-  volumeKind: z.enum(['saved', 'snapshot', 'volatile']),
-  rw: z.boolean(),
-  source: z.nullable(z.string()),
-  size: z.nullable(z.number()),
-  policy: z.nullable(z.string()),
-  counter: z.number(),
-  import: z.nullable(importSession),
-  removing: z.boolean(),
-  revisions: z.record(z.string(), revisionFacts),
-  images: z.array(imageFacts),
+const volumeFile = object({
+  kind: oneOf('VolumeFile'),
+  format: oneOf(1),
+  uuid: text,
+  name: text,
+  volumeKind: oneOf('saved', 'snapshot', 'volatile'),
+  rw: truth,
+  source: orNull(text),
+  size: orNull(number),
+  policy: orNull(text),
+  counter: number,
+  import: orNull(importSession),
+  removing: truth,
+  revisions: mapOf(revisionFacts),
+  images: listOf(imageFacts),
 });
-export type VolumeFile = z.infer<typeof volumeFile>;
+export type VolumeFile = Of<typeof volumeFile>;
 
 /** `.platter/sessions/<name>.json`: which inode the working copy is, and of which boot. */
-const session = z.looseObject({ ino: decimal, bootId: z.string(), startedAt: z.string(), unclean: z.boolean() });
-export type Session = z.infer<typeof session>;
+const session = object({ ino: decimal, bootId: text, startedAt: text, unclean: truth });
+export type Session = Of<typeof session>;
 
-const member = z.looseObject({ volume: z.string(), number: z.number() });
+const member = object({ volume: text, number: number });
 
 /** `.platter/exports/<id>.json`: a link that keeps one image. */
-const exportFile = z.looseObject({
-  volume: z.string(),
-  number: z.nullable(z.number()),
-  expiresAt: z.optional(z.nullable(z.string())),
+const exportFile = object({
+  volume: text,
+  number: orNull(number),
+  expiresAt: maybe(orNull(text)),
 });
 
 /** `.platter/sets/<name>.json`, and the same as `.intent` while it is being made. */
-const setFile = z.looseObject({
-  members: z.array(member),
-  createdAt: z.optional(z.string()),
-  consistency: z.optional(z.nullable(z.enum(['frozen', 'crash', 'unclean']))),
-  pauseMs: z.optional(z.nullable(z.number())),
-  expiresAt: z.optional(z.nullable(z.string())),
+const setFile = object({
+  members: listOf(member),
+  createdAt: maybe(text),
+  consistency: maybe(orNull(oneOf('frozen', 'crash', 'unclean'))),
+  pauseMs: maybe(orNull(number)),
+  expiresAt: maybe(orNull(text)),
 });
-export type SetFile = z.infer<typeof setFile>;
+export type SetFile = Of<typeof setFile>;
 
 function json(content: string): unknown {
   try {
@@ -99,11 +110,16 @@ function json(content: string): unknown {
   }
 }
 
+/** What a file says; null when it is not JSON of this shape. */
+function read<T>(check: Check<T>, content: string): T | null {
+  const value = json(content);
+  return check(value) ? value : null;
+}
+
 /** pool.json as it was read; unreadable is corrupt, a newer format unsupported. */
 export function readPoolFile(path: string, content: string): PoolFile {
   const value = json(content);
-  const read = poolFile.safeParse(value);
-  if (read.success) return read.data;
+  if (poolFile(value)) return value;
   const { format } = (value ?? {}) as { format?: unknown };
   if (typeof format === 'number' && format > 1)
     throw new Failure('unsupported', `${path} is of format ${format}; this version reads format 1`, {
@@ -116,17 +132,15 @@ export function readPoolFile(path: string, content: string): PoolFile {
 
 /** A volume's sidecar; null when it is not one. */
 export function readVolumeFile(content: string): VolumeFile | null {
-  const read = volumeFile.safeParse(json(content));
-  return read.success ? read.data : null;
+  return read(volumeFile, content);
 }
 
 /** A session; a torn or strange one only means "cannot tell". */
 export function readSession(content: string): Session | null {
-  const read = session.safeParse(json(content));
-  return read.success ? read.data : null;
+  return read(session, content);
 }
 
 /** The image an export keeps; null when the file is not an export. */
-export const readExport = (content: string) => exportFile.safeParse(json(content)).data ?? null;
+export const readExport = (content: string) => read(exportFile, content);
 /** The members of a set; null when the file is not a set. */
-export const readSet = (content: string): SetFile | null => setFile.safeParse(json(content)).data ?? null;
+export const readSet = (content: string): SetFile | null => read(setFile, content);
