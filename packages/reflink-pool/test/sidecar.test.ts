@@ -31,7 +31,7 @@ describe('a sidecar', () => {
     ['no JSON', '{'],
     ['a list', '[]'],
     ['null', 'null'],
-    ...Object.keys(volume).map((key) => [`no ${key}`, JSON.stringify(without(key))] as const),
+    ...Object.keys(volume).map((key) => [`no ${key}`, JSON.stringify(without(key))]),
     ['an unknown kind', JSON.stringify({ ...volume, volumeKind: 'other' })],
     ['an inode that is no number', JSON.stringify({ ...volume, images: [{ ...volume.images[0], ino: '0x7' }] })],
     ['a pin that is no text', JSON.stringify({ ...volume, revisions: { 1: { ...volume.revisions[1], pins: [1] } } })],
