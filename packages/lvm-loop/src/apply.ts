@@ -1,6 +1,7 @@
 import { Failure } from '@platter/host/failure';
 import { type Ending, finish } from './finish.ts';
 import { alone, attachGroup, checkGroup, type Served } from './group.ts';
+import type { Image } from './images.ts';
 import { lockedVg } from './locks.ts';
 import { type Made, makeFiles } from './make-files.ts';
 import { type Drift, driftOf } from './plan.ts';
@@ -38,14 +39,20 @@ async function converge(session: Session, spec: GroupSpec): Promise<Result> {
   const served = group.images.length === 0 ? alone : await attachGroup(session, preferring(group, spec.directIO));
   await fit(session, spec, { group, served });
   if (group.images.length > 0 && served.vg === null) await free();
+  const resumed = targets.some(({ image, spec: { size } }) => isSmaller(image, size));
   const made = await makeFiles(session, spec, { images: group.images, served, targets });
   const { failure, ...facts } = await finish(session, spec, endingOf(group, served, made));
   const drift = driftOf(spec.files, group.images, extentOf(spec, served));
   const shrinks = drift.flatMap(shrinking);
   const failed = together([...made.failures, ...shrinks], made.asked + shrinks.length);
+  if (resumed && failed === null && failure === null && !session.host.dry) return converge(session, spec);
   const seen = { ...facts, ...(session.deeds.length === 0 ? { group } : {}) };
   return { drift, failure: failed ?? failure, seen };
 }
+
+/** An image that was begun smaller than it is wanted now: it is completed as it was begun, and grown after that. */
+const isSmaller = (image: Image | null, size: number) =>
+  image !== null && image.sidecar.phase === 'creating' && image.sidecar.size < size;
 
 /** The group as it is to be attached from now on; its sidecars are written later. */
 const preferring = (group: Group, directIO: GroupSpec['directIO']): Group => ({

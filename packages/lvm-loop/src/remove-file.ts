@@ -63,6 +63,7 @@ async function takeOut(session: Session, { group, image, served }: Leaving): Pro
   const member = vg === 'unread' || (pv !== undefined && vg !== null && pv.vgUuid === vg.uuid);
   checkThere(image, pv);
   if (member) await checkGroup(session, group, served);
+  if (member && vg !== 'unread' && vg?.pvs === 1) throw last(group.name, image.sidecar.file);
   if (member && pv !== undefined) checkEmpty(image, pv);
   await mark(session, [image], 'leaving');
   if (member && device !== undefined) await reduce(session, { group, image, served });

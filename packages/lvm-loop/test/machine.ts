@@ -396,6 +396,7 @@ export class Machine implements Host {
         if (vg !== undefined) vg.lvs = [];
         return output({});
       case 'vgreduce':
+        if (vg?.extents.size === 1) return output({ code: 5, stderr: 'Can not remove final physical volume' });
         if (device?.node.label) vg?.extents.delete(device.node.label);
         if (device !== undefined) device.node.vg = null;
         return output({});
