@@ -1,4 +1,4 @@
-import { create, remove, rename, sync } from '@platter/host/changes';
+import { create, rename, sync } from '@platter/host/changes';
 import { because } from '@platter/host/door';
 import { Failure } from '@platter/host/failure';
 import { list, text } from '@platter/host/looks';
@@ -10,9 +10,7 @@ import { isTwin } from './naming.ts';
 import { near } from './nearest.ts';
 import { type Pending, pendingSets } from './pending.ts';
 import { hidden, type Pool } from './pool.ts';
-import { noteNumber } from './prune.ts';
 import type { RevertRecord, SetRecord } from './records.ts';
-import { refusePinned } from './remove.ts';
 import { type RevertWish, refuseOther, withoutWork } from './revert.ts';
 import { complete, settleSet, sweepSets } from './settle.ts';
 import { readSet, type SetFile } from './sidecar.ts';
@@ -49,33 +47,35 @@ interface Member {
   revision: Revision;
 }
 
+type SetWish = Omit<RevertWish, 'confirmed'> & { confirm: string[] };
+
 /** Reverts all members of a set as one: a redo log makes a killed run complete itself at the next verb on any of them. */
-export async function revertSet(pool: Pool, name: string, wish: Omit<RevertWish, 'confirmed'> & { confirm: string[] }) {
+export async function revertSet(pool: Pool, name: string, wish: SetWish): Promise<RevertRecord[]> {
   const set = await setOf(pool, name);
-  if (set === null)
-    throw new Failure('refused', `there is no set ${name}`, {
-      hint: near(name, await setNames(pool)).join(', ') || 'reflink-pool list',
-    });
+  if (set === null) {
+    const hint = near(name, await setNames(pool)).join(', ') || 'reflink-pool list --sets';
+    throw new Failure('refused', `there is no set ${name}`, { hint });
+  }
   for (const pending of (await pendingSets(pool)).filter((one) => one.name === name)) await settleSet(pool, pending);
-  return withAll(
-    pool,
-    set.members.map(({ volume }) => volume),
-    async () => {
-      await sweepSets(pool);
-      const members = await Promise.all(set.members.map(({ volume, number }) => memberOf(pool, volume, number)));
-      const rested: Member[] = [];
-      for (const { volume, revision } of members) {
-        const confirmed = wish.confirm.includes(volume.name);
-        rested.push({ volume: await withoutWork(pool, volume, { ...wish, confirmed }), revision });
-      }
-      const records = rested.map(recordOf);
-      if (records.every(({ outcome }) => outcome === 'already')) return records;
-      const pending: Pending = { name, kind: 'revert', members: set.members };
-      await announce(pool, pending);
-      const before = await complete(pool, pending);
-      return records.map((record) => ({ ...record, savedAs: before.get(record.volume) ?? null }));
-    },
-  );
+  return withAll(pool, volumesIn(set), () => reverted(pool, { name, kind: 'revert', members: set.members }, wish));
+}
+
+/** The volumes a set has a state of. */
+export const volumesIn = ({ members }: SetFile): string[] => members.map(({ volume }) => volume);
+
+/** Under all locks: every member is looked at before the first is touched. */
+async function reverted(pool: Pool, pending: Pending, wish: SetWish): Promise<RevertRecord[]> {
+  await sweepSets(pool);
+  const members = await Promise.all(pending.members.map(({ volume, number }) => memberOf(pool, volume, number)));
+  const records: RevertRecord[] = [];
+  for (const { volume, revision } of members) {
+    const rested = await withoutWork(pool, volume, { ...wish, confirmed: wish.confirm.includes(volume.name) });
+    records.push(recordOf({ volume: rested, revision }));
+  }
+  if (records.every(({ outcome }) => outcome === 'already')) return records;
+  await announce(pool, pending);
+  const before = await complete(pool, pending);
+  return records.map((record) => ({ ...record, savedAs: before.get(record.volume) ?? null }));
 }
 
 async function memberOf(pool: Pool, name: string, number: number): Promise<Member> {
@@ -102,38 +102,4 @@ async function announce(pool: Pool, { name, members }: Pending): Promise<void> {
     await pool.host.change(rename(temp, path));
   });
   await pool.host.change(sync(hidden(pool, 'sets')));
-}
-
-/** Removes the members' names, then the set; false when there is no such set. */
-export async function removeSet(pool: Pool, name: string, confirmed: boolean): Promise<boolean> {
-  const set = await setOf(pool, name);
-  if (set === null) return false;
-  return withAll(
-    pool,
-    set.members.map(({ volume }) => volume),
-    async () => {
-      await sweepSets(pool);
-      const volumes = await Promise.all(
-        set.members.map(async ({ volume }) => finished(pool, await lookAt(pool, volume))),
-      );
-      const going = set.members.flatMap(({ number }, index) =>
-        (volumes[index]?.revisions ?? [])
-          .filter((one) => one.number === number && one.facts?.set === name)
-          .map((revision) => ({ revision, volume: volumes[index] as Volume })),
-      );
-      for (const { revision, volume } of going) refusePinned(volume.name, [revision]);
-      if (!confirmed)
-        throw new Failure('refused', `will not remove the set ${name} without its name said again`, {
-          hint: `--confirm=${name}`,
-        });
-      for (const { revision, volume } of going) {
-        if (revision.number === volume.revisions.at(-1)?.number) await noteNumber(pool, volume, revision.number);
-        await pool.host.change(because(remove(revision.path), `the set ${name} goes`));
-        await pool.host.change(sync(volume.dir));
-      }
-      await pool.host.change(remove(hidden(pool, `sets/${name}.json`)));
-      await pool.host.change(sync(hidden(pool, 'sets')));
-      return true;
-    },
-  );
 }

@@ -33,7 +33,7 @@ export default verb({
       throw new Invalid('say what to remove: one of VOL and --set NAME');
     const pool = await openPool(call);
     if (set !== undefined) {
-      const gone = await (await import('../sets.ts')).removeSet(pool, set, confirm.includes(set));
+      const gone = await (await import('../set-removal.ts')).removeSet(pool, set, confirm.includes(set));
       const record = removalOf(set, gone ? 'removed' : 'already');
       return call.emit(record, { text: removalText(record), name: set });
     }
