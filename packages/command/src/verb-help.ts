@@ -31,8 +31,12 @@ export function printVerb(about: About, name: string, verb: Verb): void {
   cli.outputHelp();
 }
 
-/** Without trailing blanks and without the line cac adds for its own --help. */
-const trimmed = (body: string) => body.replace(/ +$/gm, '').replace(/\n.*Display this message$/, '');
+/** Without trailing blanks, the line cac adds for its own --help, and the default it gives to whatever begins with no-. */
+const trimmed = (body: string) =>
+  body
+    .replace(/^( *--no-.*) \(default: true\)$/gm, '$1')
+    .replace(/ +$/gm, '')
+    .replace(/\n.*Display this message$/, '');
 
 function spelled(name: string, { short, value }: Flag): string {
   return `${short === undefined ? '' : `-${short}, `}--${name}${value === undefined ? '' : ` <${value}>`}`;

@@ -111,6 +111,7 @@ describe('what a person sees', () => {
       '  7  partial',
     ])
       expect(out).toContain(part);
+    expect(out).toMatch(/--no-ink +leave the paper blank\n/);
     expect(out.match(/--help/g)).toHaveLength(1);
     expect((await tool(['help', 'keep'])).out).toBe(out);
   });
