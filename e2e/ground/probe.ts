@@ -46,11 +46,18 @@ const filesystem = (name: string): [string, () => boolean] => [
 /** The programs that a small virtual machine is made and run by. */
 const machine = ['qemu-system-x86_64', '/usr/lib/qemu/virtiofsd', 'kmod', 'cpio'];
 
+/** Prints where the machine's kernel is, fetched when it is not in the cache. */
+export const kernel = [
+  'env',
+  `XDG_CACHE_HOME=${process.env.XDG_CACHE_HOME ?? ''}`,
+  join(root, 'e2e/vm/kernel'),
+] as const;
+
 const canBoot = (): boolean =>
   isRoot() &&
   machine.every((program) => answers(program, '--version')) &&
   answers('busybox', 'true') &&
-  answers(join(root, 'e2e/vm/kernel'));
+  answers(...kernel);
 
 /** What each ground is probed by, in words, and the probe. */
 const probes = {
@@ -67,7 +74,7 @@ const probes = {
   strace: ['strace -qq on true', () => answers('strace', '-qq', '-o', '/dev/null', 'true')],
   'device-mapper': ['device-mapper in /proc/devices', () => words('/proc/devices').includes('device-mapper')],
   nbd: ['/sys/block/nbd0', () => existsSync('/sys/block/nbd0')],
-  vm: [`root, ${machine.join(', ')} --version, busybox, a kernel in the cache or by apt-get download`, canBoot],
+  vm: [`root, ${machine.join(', ')} --version, busybox, x86-64, a kernel in the cache or by apt-get download`, canBoot],
   nbdkit: ['nbdkit --version', () => answers('nbdkit', '--version')],
 } satisfies Record<string, [string, () => boolean]>;
 

@@ -1,6 +1,7 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { tempFolder } from '../ground/folder.ts';
+import { kernel } from '../ground/probe.ts';
 import { root, succeed } from '../ground/run.ts';
 import { type Power, power } from './power.ts';
 
@@ -35,13 +36,13 @@ async function volatile(on: Power, file: string, socket: string): Promise<string
 
 /** The words that start a machine over the host's `/`, which runs e2e/vm/session on `folder`/share. */
 async function computer(on: Power, folder: string, drives: readonly string[]): Promise<string[]> {
-  const initrd = (await succeed([join(import.meta.dirname, 'kernel')], { timeout: 180_000 })).trim();
-  const kernel = dirname(initrd);
-  const [image] = (await readdir(join(kernel, 'boot'))).filter((name) => name.startsWith('vmlinuz-'));
-  const environment = `KERNEL=${kernel} SHARE=${folder}/share SESSION=${root}/e2e/vm/session`;
+  const initrd = (await succeed(kernel, { timeout: 180_000 })).trim();
+  const unpacked = dirname(initrd);
+  const [image] = (await readdir(join(unpacked, 'boot'))).filter((name) => name.startsWith('vmlinuz-'));
+  const environment = `KERNEL=${unpacked} SHARE=${folder}/share SESSION=${root}/e2e/vm/session`;
   return [
     ...words('qemu-system-x86_64 -M pc -accel tcg -cpu Nehalem -smp 1 -no-reboot -nodefaults -display none'),
-    ...words(`-serial file:${folder}/console -kernel ${kernel}/boot/${image} -initrd ${initrd}`),
+    ...words(`-serial file:${folder}/console -kernel ${unpacked}/boot/${image} -initrd ${initrd}`),
     ...['-append', `console=ttyS0 panic=-1 quiet mitigations=off nokaslr ${environment}`],
     ...words(`-m ${memory} -object memory-backend-memfd,id=memory,size=${memory},share=on -numa node,memdev=memory`),
     ...(await share(on, 'host', { path: '/', sockets: folder })),
@@ -75,12 +76,20 @@ async function steps(folder: string): Promise<Record<string, Step>> {
 const last = async (folder: string): Promise<string> =>
   `${await read(join(folder, 'share/log'))}\n${(await read(join(folder, 'console'))).slice(-2000)}`;
 
+/** Runs a machine to its end. One that hangs tells what it left to read. */
+async function machine(on: Power, folder: string, drives: readonly string[]): Promise<void> {
+  const argv = await computer(on, folder, drives);
+  await on.run(argv).catch(async (cause: Error) => {
+    throw new Error(`${await last(folder)}\n${cause.message}`, { cause });
+  });
+}
+
 /** Runs a script (sh -eu, as root) in a machine with these disks (/dev/vda, ...) to its end, which must be 0. A reboot is a second call. */
 export async function boot(script: string, disks: readonly string[] = []): Promise<Record<string, Step>> {
   await using folder = await tempFolder();
   await using on = power();
   await prepare(folder.path, script);
-  await on.run(await computer(on, folder.path, disks));
+  await machine(on, folder.path, disks);
   const code = await read(join(folder.path, 'share/code'));
   if (code !== '0\n') throw new Error(`the script ended with ${code || 'nothing'}:\n${await last(folder.path)}`);
   return steps(folder.path);
@@ -93,7 +102,7 @@ export async function bootUntilCut(script: string, disks: readonly string[]): Pr
     await using on = power();
     await prepare(folder.path, script);
     const sockets = disks.map((file, i) => volatile(on, file, join(folder.path, `disk${i}`)));
-    const ended = on.run(await computer(on, folder.path, await Promise.all(sockets))).then(async () => {
+    const ended = machine(on, folder.path, await Promise.all(sockets)).then(async () => {
       throw new Error(`the script ended before the power was cut:\n${await last(folder.path)}`);
     });
     await Promise.race([on.appears(join(folder.path, 'share/cut')), ended]);
