@@ -62,7 +62,7 @@ export class ChunkCache {
   readonly #chunks = new Map<string, Uint8Array>();
   readonly #limit: number;
 
-  constructor(limit = 256) {
+  constructor(limit = 64) {
     this.#limit = limit;
   }
 

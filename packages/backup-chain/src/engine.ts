@@ -2,7 +2,7 @@ import { Failure } from '@platter/host/failure';
 import type { ChangeList } from './change-list.ts';
 import type { Finding } from './finding.ts';
 import { worst } from './finding.ts';
-import type { Point } from './manifest.ts';
+import type { Point } from './manifest-kinds.ts';
 
 /** What a file was when it was looked at: two files with the same identity hold the same bytes. */
 export interface Identity {

@@ -2,7 +2,7 @@ import type { Call } from '@platter/command/call';
 import { formatSize } from '@platter/units/size';
 import type { Place } from './address.ts';
 import { chainOf } from './chain.ts';
-import type { Point } from './manifest.ts';
+import type { Point } from './manifest-kinds.ts';
 import { listVms, type Repo, readVm, type VmFacts } from './repository.ts';
 import { holding, pointAddress, pointLine, setAddress } from './telling.ts';
 import { inOrder, isHidden, pinsOn, pointRecord, setRecord, setsInOrder, standingOf } from './view.ts';

@@ -10,7 +10,7 @@ import { openLayer } from '@platter/qcow2/open';
 import { type ByteSource, ShortRead } from '@platter/qcow2/source';
 import { ChunkCache, Damaged, Digests, sha256Of, verified } from './digests.ts';
 import { type Finding, finding } from './finding.ts';
-import type { Point } from './manifest.ts';
+import type { Point } from './manifest-kinds.ts';
 import type { DiskFacts } from './repository.ts';
 import type { Link } from './stack.ts';
 

@@ -3,17 +3,17 @@ import { rename, sync } from '@platter/host/changes';
 import { Failure } from '@platter/host/failure';
 import { lstat } from '@platter/host/looks';
 import { Undo } from '@platter/host/undo';
-import { stateId } from '@platter/qcow2/digest';
 import type { Captured, Prepared, Run } from './capture.ts';
-import { chainOf, readable } from './chain.ts';
+import { chainOf } from './chain.ts';
 import { Comparison } from './comparison.ts';
-import { Draft, type DraftPlan, type Finished } from './draft.ts';
+import { Draft, type DraftPlan } from './draft.ts';
 import { refuse } from './finding.ts';
 import { type DiskPaths, dataName, digestName, diskPaths, pointName, temporary } from './layout.ts';
-import { type Point, seal } from './manifest.ts';
+import type { Point } from './manifest-kinds.ts';
 import { openChain } from './opening.ts';
 import { read } from './origin.ts';
-import { discard, ensureDisk, heading, publish } from './publish.ts';
+import { type Captor, pointOf } from './point-manifest.ts';
+import { discard, ensureDisk, publish } from './publish.ts';
 import { readBack } from './read-back.ts';
 import { showPour } from './rehearsal.ts';
 import { restoreLoose } from './repository.ts';
@@ -37,12 +37,8 @@ async function openParent(
   return stackOf(open);
 }
 
-interface Making {
-  call: Call<unknown>;
-  run: Run;
-  prepared: Prepared;
+interface Making extends Captor {
   paths: DiskPaths;
-  uid: string;
   parent: Stack | null;
   draft: Draft;
 }
@@ -82,57 +78,6 @@ function refuseRot({ prepared }: Making, before: string | null): void {
   if (before === null || before === parent?.point.contentSha256) return;
   throw new Failure('corrupt', `cannot capture onto ${parent?.point.id}: its chain does not compose to its content`, {
     hint: `--full starts a new chain; ${restoreLoose}`,
-  });
-}
-
-/** The point's manifest, whole but for what only the finished draft knows. */
-function pointOf({ call, run, prepared, uid }: Making, content: string, finished: Finished): Point {
-  const { wish, facts, id, at } = run;
-  const { decision, origin, parent } = prepared;
-  const before = decision.type === 'full' ? null : (parent?.point ?? null);
-  const sequence =
-    Math.max(
-      0,
-      ...facts.disks
-        .filter(({ name }) => name === prepared.wish.disk)
-        .flatMap(readable)
-        .map((one) => one.sequence),
-    ) + 1;
-  const ref = prepared.wish.list?.to.ref ?? null;
-  const { ino, birthNs, mtimeNs, size } = origin.identity;
-  return seal({
-    ...heading('BackupPoint'),
-    repo: facts.repo.id,
-    disk: { namespace: facts.namespace, vm: facts.vm, name: prepared.wish.disk, uid },
-    id,
-    sequence,
-    type: decision.type,
-    parent: before && { id: before.id, stateId: before.stateId },
-    checkpointChain: [...(before?.checkpointChain ?? []), id],
-    supersedes: [],
-    virtualSize: origin.size,
-    clusterSize: 65_536 as const,
-    contentSha256: content,
-    stateId: stateId(uid, content),
-    capturedAt: at,
-    capturedAtFrom: wish.at === undefined ? ('clock' as const) : ('given' as const),
-    consistency: wish.consistency,
-    capture: {
-      engine: decision.engine,
-      fullReason: decision.fullReason,
-      checkpoint: null,
-      unproven: [],
-      tool: `backup-chain ${call.version}`,
-      source: { path: origin.path, ref, format: origin.format, ino, birthNs, mtimeNs, size, sourceRoot: null },
-    },
-    data: {
-      file: dataName(id, 0),
-      size: finished.size,
-      dataClusters: finished.dataClusters,
-      zeroClusters: finished.zeroClusters,
-    },
-    digests: { file: digestName(id, 0), sha256: finished.digestsSha256 },
-    labels: wish.labels,
   });
 }
 

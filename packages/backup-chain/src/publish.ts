@@ -5,7 +5,8 @@ import type { Host, Lock } from '@platter/host/door';
 import { lstat } from '@platter/host/looks';
 import { createWhole } from '@platter/host/whole';
 import { diskPaths, formatName, temporary, type VmPaths } from './layout.ts';
-import { type BackupSet, type Manifest, manifestText, seal } from './manifest.ts';
+import { manifestText, seal } from './manifest.ts';
+import type { BackupSet, Manifest } from './manifest-kinds.ts';
 import type { VmFacts } from './repository.ts';
 
 /** A folder that is there afterwards; one that was is left as it is. */

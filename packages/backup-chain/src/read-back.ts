@@ -8,7 +8,7 @@ import { digestBytes, sameDigest } from './digest.ts';
 import { ChunkCache, Digests, verified } from './digests.ts';
 import type { DraftPlan } from './draft.ts';
 import { clusterSize } from './layout.ts';
-import type { Point } from './manifest.ts';
+import type { Point } from './manifest-kinds.ts';
 import { contentOf, type Link, type Stack, stackOf } from './stack.ts';
 
 const torn = (path: string, at: number): Failure =>

@@ -12,7 +12,8 @@ import {
   vmPaths,
   vmsFolder,
 } from './layout.ts';
-import { type Fault, type Kind, type Manifest, type Point, type Repository, readManifest } from './manifest.ts';
+import { type Fault, readManifest } from './manifest.ts';
+import type { Kind, Manifest, Point, Repository } from './manifest-kinds.ts';
 
 /** A repository by its folder and its identity. */
 export interface Repo {

@@ -2,8 +2,8 @@ import { reading } from '@platter/command/words';
 import type { Host } from '@platter/host/door';
 import { Failure } from '@platter/host/failure';
 import { type Address, addressName, type Candidate, matching, parseAddress, placeName } from './address.ts';
-import { readable } from './chain.ts';
-import type { BackupSet, Point } from './manifest.ts';
+import { readable } from './chain-rules.ts';
+import type { BackupSet, Point } from './manifest-kinds.ts';
 import { type DiskFacts, type Leaf, type Repo, readVm, type VmFacts } from './repository.ts';
 import { inOrder, setsInOrder } from './view.ts';
 

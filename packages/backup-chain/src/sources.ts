@@ -4,7 +4,7 @@ import { addressName } from './address.ts';
 import { chainOf } from './chain.ts';
 import { finding, refuse } from './finding.ts';
 import { openLoose } from './loose.ts';
-import type { Point } from './manifest.ts';
+import type { Point } from './manifest-kinds.ts';
 import { checking, openChain } from './opening.ts';
 import { lockForReading } from './reading.ts';
 import { type DiskFacts, openRepository, restoreLoose, type VmFacts } from './repository.ts';

@@ -6,7 +6,7 @@ import { formatDuration } from '@platter/units/duration';
 import { formatSize } from '@platter/units/size';
 import { addressName, type Place } from './address.ts';
 import type { LooseWish } from './loose.ts';
-import type { BackupSet, Point } from './manifest.ts';
+import type { BackupSet, Point } from './manifest-kinds.ts';
 
 /** The address of a point, and of a set. */
 export const pointAddress = ({ disk, id }: Point): string =>

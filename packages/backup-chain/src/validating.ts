@@ -1,16 +1,18 @@
 import type { Call } from '@platter/command/call';
 import { formatSize } from '@platter/units/size';
 import { addressName } from './address.ts';
-import { chainOf, dependents, readable, setFindings, unreadable } from './chain.ts';
+import { chainOf, dependents, setFindings, unreadable } from './chain.ts';
+import { readable } from './chain-rules.ts';
 import { type Depth, deepFindings } from './deep.ts';
-import { exitOf, type Finding, finding, findingText } from './finding.ts';
+import { type Finding, finding } from './finding.ts';
 import { type LooseWish, openLoose } from './loose.ts';
-import type { Point } from './manifest.ts';
+import type { Point } from './manifest-kinds.ts';
 import { checking, openChain } from './opening.ts';
 import type { DiskFacts, VmFacts } from './repository.ts';
 import { contentOf, type Link, stackOf } from './stack.ts';
 import { summarise } from './summary.ts';
 import { vmAddress } from './telling.ts';
+import { isClean } from './validation.ts';
 
 export type Level = 'meta' | 'fast' | 'deep';
 
@@ -29,7 +31,6 @@ export interface Validated {
   story: string;
 }
 
-const isClean = (findings: readonly Finding[]): boolean => exitOf(findings) === 0;
 const layers = (count: number): string => `${count} ${count === 1 ? 'layer' : 'layers'}`;
 
 /** Composes the chain up to each point and compares what comes out with what was captured. */
@@ -150,24 +151,4 @@ export async function validateLoose(
   validated.story = `${layers(links.length)}, ${await told(links)}`;
   if (level === 'deep') findings.push(...(await deep(call, links, { workers, opinion: true })).findings);
   return validated;
-}
-
-/** The record of a validation. */
-export const validationRecord = ({ name, findings, links, bytesRead }: Validated, level: Level) => ({
-  apiVersion: 'platter.dev/v1' as const,
-  kind: 'Validation' as const,
-  metadata: { name },
-  level,
-  ok: isClean(findings),
-  exit: exitOf(findings),
-  layers: links,
-  links,
-  bytesRead,
-  findings,
-});
-
-/** A validation as people read it. */
-export function validationText({ name, findings, story }: Validated, named: boolean): string[] {
-  const verdict = isClean(findings) ? 'ok ' : 'bad';
-  return [`${verdict}  ${named ? `${name}  ` : ''}${story}`, ...findings.map(findingText)];
 }

@@ -1,5 +1,6 @@
-import { dependents, readable } from './chain.ts';
-import type { BackupSet, Point } from './manifest.ts';
+import { dependents } from './chain.ts';
+import { readable } from './chain-rules.ts';
+import type { BackupSet, Point } from './manifest-kinds.ts';
 import type { DiskFacts, VmFacts } from './repository.ts';
 import { pointAddress, setAddress } from './telling.ts';
 

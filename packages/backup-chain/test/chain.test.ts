@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { chainOf, dependents, setFindings } from '../src/chain.ts';
 import { exitOf, worst } from '../src/finding.ts';
-import type { Point } from '../src/manifest.ts';
+import type { Point } from '../src/manifest-kinds.ts';
 import { point, scene } from './points.ts';
 
 const three = (change: Partial<Record<1 | 2 | 3, Partial<Point>>> = {}): Point[] =>

@@ -1,6 +1,7 @@
 import { stateId } from '@platter/qcow2/digest';
 import { diskPaths, pointName, vmPaths } from '../src/layout.ts';
-import { type Point, seal } from '../src/manifest.ts';
+import { seal } from '../src/manifest.ts';
+import type { Point } from '../src/manifest-kinds.ts';
 import { heading } from '../src/publish.ts';
 import type { DiskFacts, Leaf, VmFacts } from '../src/repository.ts';
 

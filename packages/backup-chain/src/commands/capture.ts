@@ -1,10 +1,10 @@
 import { choice, given, instant, integer, on, optional, several, text } from '@platter/command/flag';
 import { verb } from '@platter/command/verb';
-import { againstLists, wishOf } from '../asking.ts';
 import { type Captured, capture } from '../capture.ts';
 import { common, rootOf } from '../root.ts';
 import { pointAddress, pointLine, setAddress } from '../telling.ts';
 import { pointRecord, setRecord } from '../view.ts';
+import { againstLists, wishOf } from '../wishing.ts';
 
 const recordOf = ({ point, outcome, links, bytesRead }: Captured) => ({
   ...pointRecord(point, { outcome, links, hidden: false, dependents: 0, restoreBytes: point.virtualSize }),

@@ -4,8 +4,9 @@ import { refuse } from '../finding.ts';
 import { openRepository, restoreLoose } from '../repository.ts';
 import { looseFlags, repoFlag, rootOf, waitFlag, workersFlag } from '../root.ts';
 import { addresses, looseWish } from '../telling.ts';
-import { type Validated, validateLoose, validationRecord, validationText } from '../validating.ts';
+import { type Validated, validateLoose } from '../validating.ts';
 import { validateAll } from '../validating-all.ts';
+import { validationRecord, validationText } from '../validation.ts';
 
 export default verb({
   about: 'Check chains: their manifests, their tables and what they compose to, or every byte.',
