@@ -1,4 +1,4 @@
-import { cp, readdir, readFile, writeFile } from 'node:fs/promises';
+import { cp, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { succeed } from '../../ground/run.ts';
@@ -99,6 +99,24 @@ const onVolume = {
   keeps: [promise.head, promise.states, promise.temporaries],
 } satisfies Partial<CrashCase>;
 
+/** Notes that revision 1 of a volume belongs to the set. */
+async function mark(dir: string, volume: string): Promise<void> {
+  const path = (name: string) => join(dir, 'pool/.platter/volumes', `${name.replace('/', '%2F')}.json`);
+  const known = JSON.parse(await readFile(path('vm/root'), 'utf8'));
+  const first = Object.keys(await images(dir)).find((name) => name.startsWith(`${volume}.img.1@`)) ?? '';
+  const { size, mtimeNs } = await stat(join(dir, 'pool', first), { bigint: true });
+  const facts = {
+    size: Number(size),
+    mtimeNs: `${mtimeNs}`,
+    side: false,
+    label: null,
+    pins: [],
+    expiresAt: null,
+    set: 'nightly',
+  };
+  await writeFile(path(volume), JSON.stringify({ ...known, name: volume, revisions: { 1: facts } }));
+}
+
 /** A second volume with the same states, and a set of the first state of both. */
 async function withSet(dir: string, material: string): Promise<void> {
   await copyOf(dir, material);
@@ -108,6 +126,7 @@ async function withSet(dir: string, material: string): Promise<void> {
       preserveTimestamps: true,
     });
   const members = ['vm/root', 'vm/data'].map((volume) => ({ volume, number: 1 }));
+  for (const { volume } of members) await mark(dir, volume);
   await writeFile(join(dir, 'pool/.platter/sets/nightly.json'), JSON.stringify({ members }));
 }
 
@@ -461,6 +480,7 @@ export const cases: readonly CrashCase[] = [
     settled: async (dir) => {
       expect([await head(dir), await head(dir, 'vm/data')]).toEqual(['B', 'B']);
       expect(await ours(dir, 'list', '--sets')).toBe('');
+      expect(await states(dir)).toEqual(['B']);
       await clean(dir);
     },
   },
