@@ -45,15 +45,15 @@ interface Restored {
   bytesWritten: number;
   bytesSkipped: number;
   bytesZeroed: number;
-  verify: string;
-  verifiedBytes: number;
+  verify: 'none' | 'sample' | 'full';
   seconds: number;
 }
+
+const seen = { none: 'not read back', sample: 'a sample read back', full: 'all read back' } as const;
 
 /** One line about a restore. */
 export function restoredText({ metadata, target, seconds, ...done }: Restored): string {
   const skipped = done.bytesSkipped > 0 ? `, ${formatSize(done.bytesSkipped)} were there already` : '';
-  const seen = done.verify === 'none' ? 'not verified' : `${formatSize(done.verifiedBytes)} read back`;
   const took = formatDuration(Math.round(seconds * 1000));
-  return `${metadata.name}  to ${target}  ${formatSize(done.bytesWritten)} written${skipped}  ${seen}  in ${took}  engine ${done.engine}`;
+  return `${metadata.name}  to ${target}  ${formatSize(done.bytesWritten)} written${skipped}  ${seen[done.verify]}  in ${took}  engine ${done.engine}`;
 }
