@@ -87,16 +87,15 @@ const byteAt = (places: readonly number[], index: number) => Math.max(places[ind
 
 describe('the walk over two maps', () => {
   it('names every block whose bytes differ, and no block of one address', () => {
-    fc.assert(
-      fc.property(files, files, (a, b) => {
-        const size = Math.min(a.length, b.length) * block;
-        const found = widen(compareMaps(mapped(a), mapped(b), size), block, size);
-        for (let index = 0; index < size / block; index += 1) {
-          const inside = found.some(({ at, length }) => at <= index * block && index * block < at + length);
-          expect(inside).toBe(byteAt(a, index) !== byteAt(b, index));
-        }
-      }),
-    );
+    const law = fc.property(files, files, (a, b) => {
+      const size = Math.min(a.length, b.length) * block;
+      const found = widen(compareMaps(mapped(a), mapped(b), size), block, size);
+      for (let index = 0; index < size / block; index += 1) {
+        const inside = found.some(({ at, length }) => at <= index * block && index * block < at + length);
+        expect(inside).toBe(byteAt(a, index) !== byteAt(b, index));
+      }
+    });
+    return fc.assert(law);
   });
 
   it('asks for the content where both are opaque, and only there', () => {
@@ -107,35 +106,33 @@ describe('the walk over two maps', () => {
   });
 
   it('reads only what one of both stores', () => {
-    fc.assert(
-      fc.property(files, files, (a, b) => {
-        const size = Math.max(a.length, b.length) * block;
-        const places = widen(stored(mapped(a), mapped(b), size), block, size);
-        const covered = places.reduce((sum, { length }) => sum + length / block, 0);
-        expect(covered).toBe(
-          Array.from({ length: size / block }, (_, n) => byteAt(a, n) + byteAt(b, n)).filter(Boolean).length,
-        );
-      }),
-    );
+    const law = fc.property(files, files, (a, b) => {
+      const size = Math.max(a.length, b.length) * block;
+      const places = widen(stored(mapped(a), mapped(b), size), block, size);
+      const covered = places.reduce((sum, { length }) => sum + length / block, 0);
+      expect(covered).toBe(
+        Array.from({ length: size / block }, (_, n) => byteAt(a, n) + byteAt(b, n)).filter(Boolean).length,
+      );
+    });
+    return fc.assert(law);
   });
 
   it('widens to blocks that ascend, do not touch, and end with the file', () => {
     const ranges = fc.array(fc.record({ at: fc.nat(300_000), length: fc.nat(9000) }));
-    fc.assert(
-      fc.property(ranges, fc.constantFrom(512, 4096, 65_536), (some, align) => {
-        const size = 200_000 - (200_000 % 512);
-        const wide = widen(some, align, size);
-        let free = -1;
-        for (const { at, length } of wide) {
-          expect(at).toBeGreaterThan(free);
-          expect(at % align).toBe(0);
-          expect(length > 0 && ((at + length) % align === 0 || at + length === size)).toBe(true);
-          free = at + length;
-        }
-        for (const { at, length } of some.filter((one) => one.length > 0 && one.at < size))
-          expect(wide.some((one) => one.at <= at && Math.min(at + length, size) <= one.at + one.length)).toBe(true);
-      }),
-    );
+    const law = fc.property(ranges, fc.constantFrom(512, 4096, 65_536), (some, align) => {
+      const size = 200_000 - (200_000 % 512);
+      const wide = widen(some, align, size);
+      let free = -1;
+      for (const { at, length } of wide) {
+        expect(at).toBeGreaterThan(free);
+        expect(at % align).toBe(0);
+        expect(length > 0 && ((at + length) % align === 0 || at + length === size)).toBe(true);
+        free = at + length;
+      }
+      for (const { at, length } of some.filter((one) => one.length > 0 && one.at < size))
+        expect(wide.some((one) => one.at <= at && Math.min(at + length, size) <= one.at + one.length)).toBe(true);
+    });
+    return fc.assert(law);
   });
 
   it('gives as zeros whole blocks that are not stored, the cut last one included', () => {
