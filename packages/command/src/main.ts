@@ -1,4 +1,4 @@
-import { exitCodes, Failure, Interrupted } from '@platter/host/failure';
+import { Failure } from '@platter/host/failure';
 import type { Verb } from './verb.ts';
 
 /** Of a tool's package.json; the scope of its name is not shown. */
@@ -43,7 +43,7 @@ async function route(about: About, verbs: Verbs, argv: readonly string[]): Promi
   const [name, load] = find(about, verbs, first === 'help' ? (rest[0] ?? '') : first);
   const { default: verb } = await load();
   if (first === 'help' || asksHelp(rest)) return (await import('./verb-help.ts')).printVerb(about, name, verb);
-  await perform({ about, name, verb, argv: rest });
+  await (await import('./perform.ts')).perform({ about, name, verb, argv: rest });
 }
 
 function asksHelp(argv: readonly string[]): boolean {
@@ -58,35 +58,4 @@ function find(about: About, verbs: Verbs, said: string): [string, () => Promise<
   if (entry !== undefined) return [name, entry[1]];
   const hint = `${about.name} --help; its verbs are ${Object.keys(verbs).join(', ')}`;
   throw new Failure('usage', said === '' ? 'which verb?' : `there is no verb ${JSON.stringify(said)}`, { hint });
-}
-
-interface Performance {
-  about: About;
-  name: string;
-  verb: Verb;
-  argv: readonly string[];
-}
-
-/** Joins the verb to signals and pipes, runs it, and turns how it ended into how we end. */
-async function perform({ about, name, verb, argv }: Performance): Promise<void> {
-  const { readWords } = await import('./words.ts');
-  const said = readWords(verb, argv, process.env);
-  const { callOf } = await import('./person.ts');
-  const { catchSignals } = await import('./signals.ts');
-  const { brokenPipe, Stdout } = await import('./stdout.ts');
-  const abort = new AbortController();
-  const signals = catchSignals(() => abort.abort());
-  const stdout = new Stdout(() => {
-    process.exitCode = brokenPipe;
-    abort.abort();
-  });
-  try {
-    const scene = { tool: about.name, verb: name, version: about.version, said, signal: abort.signal, stdout };
-    await verb.run(await callOf(scene));
-  } catch (error) {
-    if (!(error instanceof Interrupted)) throw error;
-    process.exitCode ??= exitCodes.failed;
-  } finally {
-    signals.raise();
-  }
 }

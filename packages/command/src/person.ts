@@ -1,6 +1,8 @@
 import { hostname } from 'node:os';
 import type { Host } from '@platter/host/door';
 import type { Fault } from '@platter/host/faulty';
+import { local } from '@platter/host/local';
+import { narrated } from '@platter/host/narrated';
 import { formatInstant } from '@platter/units/instant';
 import type { Call, Platter, View } from './call.ts';
 import { meter, type ProgressMode } from './progress.ts';
@@ -84,14 +86,12 @@ function rendered(record: Platter, { text = [], name }: View, { flags }: Said): 
 
 /** This machine behind the wrappers the person asked for: told, only shown, or with a fault for tests. */
 async function hostOf({ said: { flags }, signal, stdout }: Scene): Promise<Host> {
-  const { local } = await import('@platter/host/local');
   const machine = local(signal);
   if (flags['dry-run'] === true)
     return (await import('./rehearsal.ts')).rehearsed(machine, (line) => stdout.write(line), flags);
   const fault = process.env.PLATTER_FAULT;
   const fallible = fault === undefined ? machine : await broken(machine, fault);
   if (flags.verbose !== true) return fallible;
-  const { narrated } = await import('@platter/host/narrated');
   return narrated(fallible, (line) => story(`+ ${line}`));
 }
 

@@ -1,5 +1,7 @@
+import { duplicate } from './copy.ts';
 import type { Answer, Change, Effect, Host, Program, Query } from './door.ts';
 import * as files from './files.ts';
+import { hold } from './hold.ts';
 import { Interruption } from './interruption.ts';
 
 const run = async (program: Program, interruption: Interruption) =>
@@ -28,7 +30,7 @@ async function look(query: Query, interruption: Interruption): Promise<unknown> 
     case 'lock':
       return (await import('./lock.ts')).takeLock(query);
     case 'hold':
-      return (await import('./hold.ts')).hold(query.path, query);
+      return hold(query.path, query);
     case 'stat':
       return files.stat(query);
     case 'text':
@@ -53,7 +55,7 @@ async function touch(change: Change, interruption: Interruption): Promise<unknow
     case 'lock':
       return (await import('./lock.ts')).takeLock(change);
     case 'copy':
-      return (await import('./copy.ts')).duplicate(change, (program) => run(program, interruption));
+      return duplicate(change, (program) => run(program, interruption));
     case 'pour':
       return (await import('./pour.ts')).pour(change.to, change.pieces, change.workers);
     default:
