@@ -42,10 +42,13 @@ async function methodOf(
   return (await reserved(pool, held)) ? 'copy' : 'reflink';
 }
 
+/** Whether blocks are promised inside the file; what XFS keeps ready behind its end is nobody's promise. */
 async function reserved(pool: Pool, held: Held): Promise<boolean> {
   try {
     const map = await extentsOf(pool.host, held);
-    return Array.from({ length: map.count }, (_, index) => map.at(index)).some(({ kind }) => kind === 'zero');
+    return Array.from({ length: map.count }, (_, index) => map.at(index)).some(
+      ({ kind, at }) => kind === 'zero' && at < held.size,
+    );
   } catch (error) {
     if (error instanceof Failure && error.kind === 'failed') return true;
     throw error;
