@@ -44,7 +44,9 @@ export default verb({
     for (const line of lines({ ...sides, volume: states[1].volume, align }, difference))
       await call.emit(line, { text: line.ranges.map(([at, length]) => `${at} ${length}`), name: states[1].ref });
     const { ranges, method: how } = difference;
-    call.note(`${formatSize(total(ranges))} in ${ranges.length} ranges may differ (${how})`);
+    call.note(
+      `${formatSize(total(ranges))} in ${ranges.length} ${ranges.length === 1 ? 'range' : 'ranges'} may differ (${how})`,
+    );
   },
 });
 
