@@ -134,7 +134,7 @@ export async function validateVm(call: Call<unknown>, facts: VmFacts, how: Thoro
     }
   const lost = unreadable([...facts.disks.flatMap(({ points }) => points), ...facts.pins]);
   const findings = [...lost, ...facts.sets.flatMap((set) => setFindings(facts, set))];
-  const story = `${facts.sets.length} sets`;
+  const story = `${facts.sets.length} ${facts.sets.length === 1 ? 'set' : 'sets'}`;
   return [...all, { name: vmAddress(facts), findings, links: 0, bytesRead: 0, story }];
 }
 
