@@ -42,7 +42,10 @@ async function route(about: About, verbs: Verbs, argv: readonly string[]): Promi
   if (first === 'completion') return (await import('./completion.ts')).printCompletion(about, verbs, rest);
   const [name, load] = find(about, verbs, first === 'help' ? (rest[0] ?? '') : first);
   const { default: verb } = await load();
-  if (first === 'help' || asksHelp(rest)) return (await import('./verb-help.ts')).printVerb(about, name, verb);
+  if (first === 'help' || asksHelp(rest)) {
+    const { table } = await import('./tool-help.ts');
+    return (await import('./verb-help.ts')).printVerb(table(about), about, [name, verb]);
+  }
   await (await import('./perform.ts')).perform({ about, name, verb, argv: rest });
 }
 

@@ -1,7 +1,7 @@
+import type { CAC } from 'cac';
 import { exits } from './exits.ts';
 import type { Flag } from './flag.ts';
 import type { About } from './main.ts';
-import { table } from './tool-help.ts';
 import { flagsOf, type Verb, type Word } from './verb.ts';
 
 /** The words of a verb as its usage shows them; cac reads the brackets. */
@@ -15,8 +15,7 @@ function shape({ name, optional, many }: Word): string {
 }
 
 /** Prints one verb: usage, flags, three examples, and the exit codes it can give. */
-export function printVerb(about: About, name: string, verb: Verb): void {
-  const cli = table(about);
+export function printVerb(cli: CAC, about: About, [name, verb]: readonly [string, Verb]): void {
   const command = cli.command(usage(name, verb), verb.about);
   for (const [flag, definition] of Object.entries(flagsOf(verb)))
     command.option(spelled(flag, definition), described(definition), { default: definition.default });
