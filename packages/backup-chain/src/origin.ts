@@ -2,7 +2,7 @@ import type { Host } from '@platter/host/door';
 import { Failure } from '@platter/host/failure';
 import { type Held, source } from '@platter/host/hold';
 import { hold, realpath, stat } from '@platter/host/looks';
-import { sip } from '@platter/host/sip';
+import { type Slab as SipSlab, sip } from '@platter/host/sip';
 import { fileLocks, writtenByQemu } from '@platter/host/tools/proc-locks';
 import { type Finding as ImageFinding, Refused } from '@platter/qcow2/finding';
 import { NotQcow2, parseHeader } from '@platter/qcow2/header';
@@ -26,13 +26,7 @@ export interface Origin {
 }
 
 /** Clusters of a source, in order; good until the next are asked for. */
-export interface Slab {
-  count: number;
-  at: Float64Array;
-  bytes: Uint8Array;
-  sha256: Uint8Array;
-  zero: Uint8Array;
-}
+export type Slab = Omit<SipSlab, 'direct'>;
 
 const identityOf = ({ ino, birthNs, mtimeNs, size }: Held): Identity => ({
   ino: String(ino),

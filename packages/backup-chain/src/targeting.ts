@@ -1,4 +1,5 @@
 import { dirname, resolve } from 'node:path';
+import { majorMinor } from '@platter/host/device';
 import type { Host, Stat } from '@platter/host/door';
 import { Failure } from '@platter/host/failure';
 import type { Held } from '@platter/host/hold';
@@ -12,9 +13,6 @@ export interface Target {
   held: Held | null;
 }
 
-const deviceName = (rdev: bigint): string =>
-  `${((rdev >> 8n) & 0xfffn) | ((rdev >> 32n) & 0xfffff000n)}:${(rdev & 0xffn) | ((rdev >> 12n) & 0xffffff00n)}`;
-
 /** Follows symbolic links, also of the folder of a name that is not there yet. */
 async function resolved(host: Host, path: string): Promise<string> {
   const real = await host.query(realpath(path));
@@ -26,7 +24,7 @@ async function resolved(host: Host, path: string): Promise<string> {
 const fact = async (host: Host, path: string): Promise<string | null> => (await host.query(text(path)))?.trim() ?? null;
 
 async function deviceFacts(host: Host, { rdev }: Stat) {
-  const folder = `/sys/dev/block/${deviceName(rdev)}`;
+  const folder = `/sys/dev/block/${majorMinor(rdev)}`;
   const sector =
     (await fact(host, `${folder}/queue/logical_block_size`)) ??
     (await fact(host, `${folder}/../queue/logical_block_size`));
@@ -43,8 +41,8 @@ async function liesOn(host: Host, path: string, target: Stat): Promise<boolean> 
   if (found === null) return false;
   if (found.dev === target.rdev) return true;
   const [part, whole] = [
-    await host.query(realpath(`/sys/dev/block/${deviceName(found.dev)}`)),
-    await host.query(realpath(`/sys/dev/block/${deviceName(target.rdev)}`)),
+    await host.query(realpath(`/sys/dev/block/${majorMinor(found.dev)}`)),
+    await host.query(realpath(`/sys/dev/block/${majorMinor(target.rdev)}`)),
   ];
   return part !== null && whole !== null && part.startsWith(`${whole}/`);
 }

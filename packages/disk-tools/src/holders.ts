@@ -1,6 +1,7 @@
+import { majorMinor } from '@platter/host/device';
 import type { Entry, Host, Stat } from '@platter/host/door';
 import { list, lstat, space, stat, text } from '@platter/host/looks';
-import { type Loop, loops, majorMinor, serves } from '@platter/host/tools/losetup';
+import { type Loop, loops, serves } from '@platter/host/tools/losetup';
 import { parseMounts } from '@platter/host/tools/mountinfo';
 import { type FileLock, fileLocks, writtenByQemu } from '@platter/host/tools/proc-locks';
 

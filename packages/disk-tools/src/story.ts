@@ -1,5 +1,5 @@
 import type { Platter, View } from '@platter/command/call';
-import { majorMinor } from '@platter/host/tools/losetup';
+import { majorMinor } from '@platter/host/device';
 import { escapeText } from '@platter/qcow2/text';
 import { formatSize } from '@platter/units/size';
 import { virtualSize } from './disk.ts';

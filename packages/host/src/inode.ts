@@ -1,4 +1,5 @@
 import { type BigIntStats, fstatSync, readFileSync } from 'node:fs';
+import { majorMinor } from './device.ts';
 import { Failure } from './failure.ts';
 
 /** What an open regular file or block device was when it was opened. Sizes in bytes, instants in ns since 1970. */
@@ -18,12 +19,6 @@ export interface Inode {
 /** Direct access to a file asks for the sector of its file system's device, which is at most this on all we know. */
 const fileSector = 4096;
 
-/** The kernel's names of device numbers: `MAJOR:MINOR` out of a 64-bit st_rdev (sysmacros.h). */
-const deviceName = (rdev: bigint) => {
-  const major = ((rdev >> 8n) & 0xfffn) | ((rdev >> 32n) & 0xfffff000n);
-  return `${major}:${(rdev & 0xffn) | ((rdev >> 12n) & 0xffffff00n)}`;
-};
-
 const sysNumber = (device: string, file: string) => Number(readFileSync(`/sys/dev/block/${device}/${file}`, 'utf8'));
 
 /** A partition has no queue of its own: its disk's is one folder up. */
@@ -38,7 +33,7 @@ function sectorOf(device: string): number {
 function extentOf(path: string, stat: BigIntStats): Pick<Inode, 'kind' | 'device' | 'size' | 'sectorSize'> {
   if (stat.isFile()) return { kind: 'file', device: null, size: Number(stat.size), sectorSize: fileSector };
   if (!stat.isBlockDevice()) throw new Failure('refused', `${path} is neither a regular file nor a block device`);
-  const device = deviceName(stat.rdev);
+  const device = majorMinor(stat.rdev);
   return { kind: 'block', device, size: sysNumber(device, 'size') * 512, sectorSize: sectorOf(device) };
 }
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { majorMinor } from '../src/device.ts';
 import { output, scripted } from '../src/scripted.ts';
 import { parseSignature, signature } from '../src/tools/blkid.ts';
-import { majorMinor, parseLoops, serves } from '../src/tools/losetup.ts';
+import { parseLoops, serves } from '../src/tools/losetup.ts';
 import { parseMounts } from '../src/tools/mountinfo.ts';
 import { parseLocks, usedByQemu, writtenByQemu } from '../src/tools/proc-locks.ts';
 

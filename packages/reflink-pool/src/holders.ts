@@ -1,7 +1,8 @@
+import { majorMinor } from '@platter/host/device';
 import type { Host, Stat } from '@platter/host/door';
 import { errno, Failure } from '@platter/host/failure';
 import { list, readlink, realpath, stat, text } from '@platter/host/looks';
-import { type Loop, listing, loops, majorMinor, serves } from '@platter/host/tools/losetup';
+import { type Loop, listing, loops, serves } from '@platter/host/tools/losetup';
 import { type Mount, parseMounts } from '@platter/host/tools/mountinfo';
 import { fileLocks } from '@platter/host/tools/proc-locks';
 import type { Image } from './volume.ts';

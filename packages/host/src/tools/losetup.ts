@@ -1,3 +1,4 @@
+import { majorMinor } from '../device.ts';
 import type { Host, Program } from '../door.ts';
 import { Failure } from '../failure.ts';
 import { run } from '../looks.ts';
@@ -61,13 +62,6 @@ const truth = (value: unknown) => value === true || value === '1' || value === 1
 /** All attached loops of the host. */
 export async function loops(host: Host): Promise<Loop[]> {
   return parseLoops(must(listing, await host.query(listing)).stdout);
-}
-
-/** A device number of stat as losetup and /proc spell it: "maj:min". */
-export function majorMinor(dev: bigint): string {
-  const major = ((dev >> 8n) & 0xfffn) | ((dev >> 32n) & 0xfffff000n);
-  const minor = (dev & 0xffn) | ((dev >> 12n) & 0xffffff00n);
-  return `${major}:${minor}`;
 }
 
 /** Whether a loop serves exactly this file; a loop whose file could not be told serves none. */
