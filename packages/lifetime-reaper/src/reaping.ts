@@ -3,10 +3,11 @@ import { Failure } from '@platter/host/failure';
 import { formatInstant } from '@platter/units/instant';
 import { perform } from './action.ts';
 import { type Moment, noted } from './arming.ts';
-import { judgeClock, readClocks } from './clock.ts';
+import { judgeClock } from './clock.ts';
 import { type Decision, deadline, decide } from './decision.ts';
 import { sample } from './idleness.ts';
-import { type Leases, lockLease, pathOf, readLease, writeLease } from './leases.ts';
+import { type Leases, pathOf, writeLease } from './leases.ts';
+import { underLock } from './locked.ts';
 import type { Lifetime, ReapResult } from './records.ts';
 
 /** One lifetime under its lock, with the way to write it. */
@@ -17,24 +18,14 @@ interface Held {
 }
 
 /** Looks at one lifetime and does what is due; each step is decided from what was just read. Gives what came of it. */
-export async function reapOne(call: Call<unknown>, leases: Leases, id: string): Promise<ReapResult> {
-  if ((await readLease(call.host, leases, id)) === null) throw unknown(id);
-  const lock = await lockLease(call.host, leases, { id, holder: call.holder });
-  try {
-    const read = await readLease(call.host, leases, id);
-    if (read === null) throw unknown(id);
-    const clocks = await readClocks(call.host, call.now());
+export function reapOne(call: Call<unknown>, leases: Leases, id: string): Promise<ReapResult> {
+  return underLock(call, { leases, id }, async (read, clocks) => {
     const { sane, keep } = judgeClock(read.clock, clocks);
     const held = { call, leases, moment: { now: clocks.wall, clock: keep, verb: 'reap' } };
     const lifetime = await sampled(held, { ...read, clock: keep });
-    return await carryOut(held, lifetime, decide(lifetime, sane, clocks.wall));
-  } finally {
-    lock.release();
-  }
+    return carryOut(held, lifetime, decide(lifetime, sane, clocks.wall));
+  });
 }
-
-export const unknown = (id: string) =>
-  new Failure('refused', `there is no lifetime ${id}`, { hint: 'lifetime-reaper status' });
 
 async function sampled({ call, moment }: Held, lifetime: Lifetime): Promise<Lifetime> {
   if (lifetime.idle === null || lifetime.state !== 'armed') return lifetime;

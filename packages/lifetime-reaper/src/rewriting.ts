@@ -1,9 +1,9 @@
 import type { Call } from '@platter/command/call';
 import { reading } from '@platter/command/words';
 import type { Moment } from './arming.ts';
-import { clockOf, readClocks } from './clock.ts';
-import { type Leases, lockLease, pathOf, readLease, writeLease } from './leases.ts';
-import { unknown } from './reaping.ts';
+import { clockOf } from './clock.ts';
+import { type Leases, pathOf, writeLease } from './leases.ts';
+import { underLock } from './locked.ts';
 import type { Lifetime } from './records.ts';
 
 interface Which {
@@ -19,16 +19,9 @@ export async function rewrite(
   change: (last: Lifetime, moment: Moment) => Lifetime,
 ): Promise<Lifetime> {
   reading('ID', () => pathOf(leases, id));
-  if ((await readLease(call.host, leases, id)) === null) throw unknown(id);
-  const lock = await lockLease(call.host, leases, { id, holder: call.holder });
-  try {
-    const last = await readLease(call.host, leases, id);
-    if (last === null) throw unknown(id);
-    const clocks = await readClocks(call.host, call.now());
+  return underLock(call, { leases, id }, async (last, clocks) => {
     const next = change(last, { now: clocks.wall, clock: clockOf(clocks), verb });
     if (next !== last) await writeLease(call.host, leases, { lifetime: next, pid: call.holder.pid });
     return next;
-  } finally {
-    lock.release();
-  }
+  });
 }

@@ -4,7 +4,7 @@ import { verb } from '@platter/command/verb';
 import { reading } from '@platter/command/words';
 import { leasesFlag, leasesIn } from '../flags.ts';
 import { ids, pathOf, readLease } from '../leases.ts';
-import { unknown } from '../reaping.ts';
+import { unknown } from '../locked.ts';
 import { recordOf, storyOf } from '../view.ts';
 
 export default verb({
