@@ -22,33 +22,16 @@ export class Backups {
 
   inPool = (...words: string[]): Promise<string> => succeed(['reflink-pool', ...words, '--pool', this.pool]);
 
+  #capture = (repo: string, ...words: string[]): string[] => {
+    const source = ['--vm', 'web', `data=${this.head}`, '--format', 'raw'];
+    return ['backup-chain', 'capture', ...words, '--repo', repo, ...source];
+  };
+
   /** The argv that captures the head as a full. */
-  full = (repo = this.repo): string[] => [
-    'backup-chain',
-    'capture',
-    '--repo',
-    repo,
-    '--vm',
-    'web',
-    `data=${this.head}`,
-    '--format',
-    'raw',
-    '--full',
-  ];
+  full = (repo = this.repo): string[] => [...this.#capture(repo), '--full'];
 
   /** The argv that captures what a `DiskDiff` on stdin says. */
-  incremental = (repo = this.repo): string[] => [
-    'backup-chain',
-    'capture',
-    '-',
-    '--repo',
-    repo,
-    '--vm',
-    'web',
-    `data=${this.head}`,
-    '--format',
-    'raw',
-  ];
+  incremental = (repo = this.repo): string[] => this.#capture(repo, '-');
 
   /** Makes the pool, its volume with `data` random bytes of `size`, and an empty repository. */
   async make(size: number, data: number): Promise<void> {
