@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, globSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { crashMatrix, rows } from '../e2e/crash/page.ts';
 import { exits } from '../packages/command/src/exits.ts';
@@ -40,10 +40,10 @@ function exitCodes(): string {
 const pages: Record<string, () => string> = { 'docs/usage.md': usage, 'docs/exit-codes.md': exitCodes };
 
 for (const tool of tools) {
-  const records = join(root, 'packages', tool, 'src/records.ts');
-  if (!existsSync(records)) continue;
-  for (const [kind, schema] of Object.entries(jsonSchemas(await import(records))))
-    pages[`docs/schemas/${tool}/${kind}.json`] = () => `${JSON.stringify(schema, null, 2)}\n`;
+  const source = join(root, 'packages', tool, 'src');
+  for (const records of globSync(['records.ts', 'records/*.ts'], { cwd: source }))
+    for (const [kind, schema] of Object.entries(jsonSchemas(await import(join(source, records)))))
+      pages[`docs/schemas/${tool}/${kind}.json`] = () => `${JSON.stringify(schema, null, 2)}\n`;
 }
 
 const check = process.argv.includes('--check');

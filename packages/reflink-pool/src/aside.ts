@@ -3,7 +3,7 @@ import { because } from '@platter/host/door';
 import { revisionFile } from './name.ts';
 import { nextNumber, savedNumber } from './naming.ts';
 import type { Pool } from './pool.ts';
-import type { CommitRecord } from './records.ts';
+import type { CommitRecord } from './records/cycle.ts';
 import { put, saveHead } from './steps.ts';
 import type { Image, Revision, Volume } from './volume.ts';
 

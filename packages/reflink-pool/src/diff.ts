@@ -6,7 +6,7 @@ import { lookAt } from './family.ts';
 import { mustExist } from './machine.ts';
 import { sameImage, savedNumber, sideOf } from './naming.ts';
 import type { Pool } from './pool.ts';
-import type { DiffRecord } from './records.ts';
+import type { DiffRecord } from './records/diff.ts';
 import { type Reference, revisionOf } from './reference.ts';
 import { exists, type Image, type Revision, type Volume } from './volume.ts';
 

@@ -8,7 +8,7 @@ import { seal } from './intake.ts';
 import { locked } from './lock.ts';
 import { holders } from './machine.ts';
 import type { Pool } from './pool.ts';
-import type { ImportRecord } from './records.ts';
+import type { ImportRecord } from './records/cycle.ts';
 import { linkIn, segmentsOf } from './segments.ts';
 import { built, put } from './steps.ts';
 import { heldBy } from './stopping.ts';

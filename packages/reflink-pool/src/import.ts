@@ -10,7 +10,7 @@ import { around, mustExist } from './machine.ts';
 import { historyOff } from './policy.ts';
 import type { Pool } from './pool.ts';
 import { policyOf, prune } from './prune.ts';
-import type { ImportRecord } from './records.ts';
+import type { ImportRecord } from './records/cycle.ts';
 import { linkIn, segmentsOf } from './segments.ts';
 import type { IntakeWish, Taken } from './source.ts';
 import { built, put, replaceHead, saveHead } from './steps.ts';

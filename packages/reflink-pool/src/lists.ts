@@ -1,8 +1,9 @@
 import { list, lstat, text } from '@platter/host/looks';
 import { hidden, type Pool } from './pool.ts';
-import type { ExportRecord } from './records.ts';
+import type { ExportRecord } from './records/copy.ts';
 import { setNames, setOf, setRecord } from './sets.ts';
-import { exportText, setText } from './shown.ts';
+import { exportText } from './shown/copy.ts';
+import { setText } from './shown/look.ts';
 import { readExport } from './sidecar.ts';
 
 /** Prints the published sets, or the open exports. */

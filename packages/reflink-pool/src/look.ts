@@ -4,7 +4,7 @@ import { lookAt } from './family.ts';
 import { around, type Machine, volumeNames } from './machine.ts';
 import { isTwin, sideOf } from './naming.ts';
 import type { Pool } from './pool.ts';
-import type { PoolRecord, RevisionRecord, VolumeRecord } from './records.ts';
+import type { PoolRecord, RevisionRecord, VolumeRecord } from './records/look.ts';
 import { isOutdated } from './starting.ts';
 import { stateOf } from './state.ts';
 import { exists, type Image, imageFacts, type Revision, type Volume } from './volume.ts';

@@ -7,7 +7,7 @@ import { locked } from './lock.ts';
 import { around, volumeNames } from './machine.ts';
 import type { Pool } from './pool.ts';
 import { noteNumber } from './prune.ts';
-import type { RemovalRecord } from './records.ts';
+import type { RemovalRecord } from './records/cycle.ts';
 import { type Reference, revisionOf } from './reference.ts';
 import { removeFamily } from './removal.ts';
 import { put } from './steps.ts';

@@ -4,7 +4,7 @@ import { backTo } from './heads.ts';
 import { locked } from './lock.ts';
 import { around, mustExist } from './machine.ts';
 import type { Pool } from './pool.ts';
-import type { RevertRecord } from './records.ts';
+import type { RevertRecord } from './records/cycle.ts';
 import { type Reference, revisionOf } from './reference.ts';
 import { stopped } from './stop.ts';
 import { heldBy } from './stopping.ts';

@@ -6,7 +6,7 @@ import { locked } from './lock.ts';
 import { around, type Machine, mustExist } from './machine.ts';
 import type { Pool } from './pool.ts';
 import { limitMs, mappingsOf, predictedMs } from './prediction.ts';
-import type { SessionRecord } from './records.ts';
+import type { SessionRecord } from './records/cycle.ts';
 import { segmentsOf } from './segments.ts';
 import { decideStart, type Start, type StartWish } from './starting.ts';
 import { built, clone, further, note } from './steps.ts';

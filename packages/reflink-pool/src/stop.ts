@@ -8,7 +8,7 @@ import { around, type Machine, mustExist } from './machine.ts';
 import { historyOff } from './policy.ts';
 import type { Pool } from './pool.ts';
 import { policyOf, prune } from './prune.ts';
-import type { CommitRecord } from './records.ts';
+import type { CommitRecord } from './records/cycle.ts';
 import { put, replaceHead, saveHead } from './steps.ts';
 import { decideStop, isUnclean, type Stop, type StopWish } from './stopping.ts';
 import { stopwatch } from './stopwatch.ts';

@@ -9,7 +9,8 @@ import { needs } from '../../../e2e/ground/needs.ts';
 import { run, succeed } from '../../../e2e/ground/run.ts';
 import { strace } from '../../../e2e/ground/strace.ts';
 import { tree } from '../../../e2e/ground/tree.ts';
-import * as records from '../src/records.ts';
+import { commit as commitRecord, imported as importRecord } from '../src/records/cycle.ts';
+import { diskDiff } from '../src/records/diff.ts';
 import { fragmented, TestPool } from './pool.ts';
 
 const MiB = 2 ** 20;
@@ -35,7 +36,7 @@ for (const filesystem of ['xfs', 'btrfs', 'ext4'] as const)
       expect(session).toMatchObject({ outcome: 'started', method: 'prepared' });
       await pool.write('a/v-dirty.img', 4096, 'changed');
       const [commit] = await pool.tell('stop', 'a/v', '--no-prepare');
-      expect(records.commit.parse(commit)).toMatchObject({ outcome: 'committed', savedAs: 1 });
+      expect(commitRecord.parse(commit)).toMatchObject({ outcome: 'committed', savedAs: 1 });
       expect(await pool.files()).toEqual(['a/v.img', 'a/v.img.1']);
       for (const kind of ['snapshot --source a/v', 'snapshot --source a/v --read-only', 'volatile --size 64K']) {
         await pool.say('create', 'x', '--kind', ...kind.split(' '));
@@ -130,7 +131,7 @@ for (const filesystem of ['xfs', 'btrfs', 'ext4'] as const)
         .digest('hex');
       const words = ['import', 'v', raw, '--create', '--sha256', sha256, '--size', '8M'];
       const [imported] = await pool.tell(...words);
-      expect(records.imported.parse(imported)).toMatchObject({
+      expect(importRecord.parse(imported)).toMatchObject({
         outcome: 'imported',
         method: filesystem === 'ext4' ? 'copy' : 'reflink',
         sha256,
@@ -255,7 +256,7 @@ for (const filesystem of ['xfs', 'btrfs'] as const)
       await pool.say('stop', 'v');
       const [diff] = await pool.tell('diff', 'v', '--align', '4096');
       const { mtimeMs, ino } = await stat(pool.file('v.img'));
-      expect(records.diskDiff.parse(diff)).toMatchObject({
+      expect(diskDiff.parse(diff)).toMatchObject({
         from: { ref: 'v@1' },
         to: { ref: 'v@head', path: pool.file('v.img'), ino: String(ino), size: 4 * MiB },
         method: 'extents',
@@ -266,7 +267,7 @@ for (const filesystem of ['xfs', 'btrfs'] as const)
         zeros: [],
         complete: true,
       });
-      expect(String(records.diskDiff.parse(diff).to.mtimeNs).slice(0, 13)).toBe(String(Math.floor(mtimeMs)));
+      expect(String(diskDiff.parse(diff).to.mtimeNs).slice(0, 13)).toBe(String(Math.floor(mtimeMs)));
       expect(await pool.say('diff', 'v@1', 'v', '--align', '4096', '-q')).toBe(`0 4096\n${3 * MiB} 4096\n`);
       await succeed(['fallocate', '-p', '-o', '0', '-l', '1M', pool.file('v.img')]);
       expect((await pool.tell('diff', 'v'))[0]).toMatchObject({ zeros: [[0, MiB]] });

@@ -4,19 +4,6 @@ import { readWords } from '@platter/command/words';
 import type { Host } from '@platter/host/door';
 import { exitCodes, Failure } from '@platter/host/failure';
 
-const verbs: Record<string, () => Promise<{ default: Verb }>> = {
-  init: () => import('../src/commands/init.ts'),
-  create: () => import('../src/commands/create.ts'),
-  import: () => import('../src/commands/import.ts'),
-  start: () => import('../src/commands/start.ts'),
-  stop: () => import('../src/commands/stop.ts'),
-  revert: () => import('../src/commands/revert.ts'),
-  list: () => import('../src/commands/list.ts'),
-  show: () => import('../src/commands/show.ts'),
-  diff: () => import('../src/commands/diff.ts'),
-  remove: () => import('../src/commands/remove.ts'),
-};
-
 /** What a verb said and how it ended. */
 export interface Said {
   code: number;
@@ -44,8 +31,7 @@ export async function say(host: Host, line: string, around: Around = {}): Promis
   const [name = '', ...argv] = line.split(' ');
   const said: Said = { code: 0, records: [], texts: [], names: [], notes: [], failure: undefined };
   try {
-    const verb = (await verbs[name]?.())?.default;
-    if (verb === undefined) throw new Error(`no verb ${name}`);
+    const { default: verb } = (await import(`../src/commands/${name}.ts`)) as { default: Verb };
     await verb.run(callOf(said, { host, around, words: readWords(verb, argv, { PLATTER_POOL: '/pool' }) }));
   } catch (error) {
     if (error instanceof Failure) said.failure = error;

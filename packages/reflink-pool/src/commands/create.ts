@@ -5,7 +5,7 @@ import { volumeRecord } from '../look.ts';
 import { checkVolume } from '../name.ts';
 import { formatPolicy, parsePolicy } from '../policy.ts';
 import { lockFlags, openPool } from '../pool.ts';
-import { volumeText } from '../shown.ts';
+import { volumeText } from '../shown/look.ts';
 
 export default verb({
   about: 'Make a new volume: an empty disk, a snapshot of another volume, or a disk that is empty at each start.',

@@ -8,8 +8,8 @@ import { importFile } from '../import.ts';
 import { abort, begin, commitImport } from '../import-session.ts';
 import { checkVolume } from '../name.ts';
 import { lockFlags, openPool, type Pool } from '../pool.ts';
-import type { ImportRecord } from '../records.ts';
-import { importText } from '../shown.ts';
+import type { ImportRecord } from '../records/cycle.ts';
+import { importText } from '../shown/cycle.ts';
 
 const token = { ...text, value: 'TOKEN' };
 const flags = {

@@ -3,7 +3,7 @@ import { verb } from '@platter/command/verb';
 import { init } from '../init.ts';
 import { poolRecord } from '../look.ts';
 import { poolDirectory, poolFlag } from '../pool.ts';
-import { poolText } from '../shown.ts';
+import { poolText } from '../shown/look.ts';
 
 export default verb({
   about: 'Make a directory a pool of disk images; again is no harm.',

@@ -3,7 +3,7 @@ import { verb } from '@platter/command/verb';
 import { Invalid } from '@platter/units/invalid';
 import { revisionRecord, volumeRecord, volumesOf } from '../look.ts';
 import { openPool, poolFlag } from '../pool.ts';
-import { revisionText, volumeText } from '../shown.ts';
+import { revisionText, volumeText } from '../shown/look.ts';
 
 export default verb({
   about: 'List the volumes of a pool, or all their revisions. Waits for nobody.',

@@ -7,7 +7,7 @@ import { checkLabel } from '../name.ts';
 import { lockFlags, openPool } from '../pool.ts';
 import { parseReference } from '../reference.ts';
 import { removalOf, remove } from '../remove.ts';
-import { removalText } from '../shown.ts';
+import { removalText } from '../shown/cycle.ts';
 import { referenceIn } from '../words.ts';
 
 export default verb({

@@ -5,7 +5,7 @@ import { checkLabel } from '../name.ts';
 import { lockFlags, openPool } from '../pool.ts';
 import { parseReference } from '../reference.ts';
 import { revert } from '../revert.ts';
-import { revertText } from '../shown.ts';
+import { revertText } from '../shown/cycle.ts';
 
 export default verb({
   about: 'Make a former state the head again; the state now stays as a revision.',

@@ -6,7 +6,7 @@ import { poolRecord, revisionRecord, volumeRecord } from '../look.ts';
 import { mustExist } from '../machine.ts';
 import { openPool, type Pool, poolFlag } from '../pool.ts';
 import { parseReference, revisionOf } from '../reference.ts';
-import { poolText, revisionText, volumeDetails } from '../shown.ts';
+import { poolText, revisionText, volumeDetails } from '../shown/look.ts';
 
 export default verb({
   about: 'Show the pool, one volume, or one of its states. Waits for nobody.',

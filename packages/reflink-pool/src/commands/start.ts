@@ -5,7 +5,7 @@ import { verb } from '@platter/command/verb';
 import { Invalid } from '@platter/units/invalid';
 import { spread } from '../machine.ts';
 import { lockFlags, openPool } from '../pool.ts';
-import { sessionText } from '../shown.ts';
+import { sessionText } from '../shown/cycle.ts';
 import { start } from '../start.ts';
 import { checkWords, volumeIn } from '../words.ts';
 

@@ -7,7 +7,7 @@ import { spread } from '../machine.ts';
 import { checkLabel } from '../name.ts';
 import { lockFlags, openPool } from '../pool.ts';
 import { prepareAhead } from '../prepare.ts';
-import { commitText } from '../shown.ts';
+import { commitText } from '../shown/cycle.ts';
 import { stop } from '../stop.ts';
 import { checkWords, volumeIn } from '../words.ts';
 
