@@ -19,14 +19,19 @@ const reasons: Record<string, string> = {
   EDQUOT: 'quota exceeded',
 };
 
-/** Runs one system call; its errno becomes a Failure failed that says what was tried; the errno stays readable. */
+/** What an errno becomes: a Failure failed that says what was tried; the errno stays readable. Other errors stay as they are. */
+export function failed(what: string, cause: unknown): unknown {
+  const code = errno(cause);
+  if (cause instanceof Failure || code === undefined) return cause;
+  const hint = code === 'ENOSPC' || code === 'EDQUOT' ? { hint: 'free some space, then run this again' } : {};
+  return new Failure('failed', `could not ${what}: ${reasons[code] ?? code}`, { cause, ...hint });
+}
+
+/** Runs one system call; its errno becomes a Failure. */
 export async function trying<T>(what: string, call: () => Promise<T>): Promise<T> {
   try {
     return await call();
   } catch (cause) {
-    const code = errno(cause);
-    if (cause instanceof Failure || code === undefined) throw cause;
-    const hint = code === 'ENOSPC' || code === 'EDQUOT' ? { hint: 'free some space, then run this again' } : {};
-    throw new Failure('failed', `could not ${what}: ${reasons[code] ?? code}`, { cause, ...hint });
+    throw failed(what, cause);
   }
 }

@@ -1,8 +1,18 @@
-import { constants, fsync } from 'node:fs';
+import {
+  constants,
+  fsync,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  statfsSync,
+  statSync,
+} from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { promisify } from 'node:util';
 import type { Change, Entry, EntryKind, Query, Space, Stat } from './door.ts';
-import { trying } from './failing.ts';
+import { failed, trying } from './failing.ts';
 import { errno } from './failure.ts';
 
 type Look<O extends Query['op']> = Query & { op: O };
@@ -10,14 +20,17 @@ type Touch<O extends Change['op']> = Change & { op: O };
 
 const absences = ['ENOENT', 'ENOTDIR'];
 
-/** A look whose absence is an answer: null; anything else that fails is "could not tell". */
-async function maybe<T>(what: string, call: () => Promise<T>): Promise<T | null> {
-  return trying(what, () =>
-    call().catch((error) => {
-      if (absences.includes(errno(error) ?? '')) return null;
-      throw error;
-    }),
-  );
+/**
+ * A look whose absence is an answer: null; anything else that fails is "could not tell". Looks are made at once: each
+ * takes some microseconds, a trip through the thread pool ten times that, and a list of a pool makes ten thousand.
+ */
+function maybe<T>(what: string, call: () => T): T | null {
+  try {
+    return call();
+  } catch (error) {
+    if (absences.includes(errno(error) ?? '')) return null;
+    throw failed(what, error);
+  }
 }
 
 interface Kinds {
@@ -38,9 +51,9 @@ function kindOf(entry: Kinds): EntryKind {
   return entry.isFIFO() ? 'fifo' : 'socket';
 }
 
-export async function stat({ path, follow }: Look<'stat'>): Promise<Stat | null> {
-  const look = follow ? fs.stat : fs.lstat;
-  const found = await maybe(`look at ${path}`, () => look(path, { bigint: true }));
+export function stat({ path, follow }: Look<'stat'>): Stat | null {
+  const look = follow ? statSync : lstatSync;
+  const found = maybe(`look at ${path}`, () => look(path, { bigint: true }));
   if (found === null) return null;
   const { dev, ino, rdev, mtimeNs, birthtimeNs: birthNs } = found;
   const [mode, nlink, uid, gid] = [found.mode & 0o7777n, found.nlink, found.uid, found.gid].map(Number) as Four;
@@ -49,22 +62,30 @@ export async function stat({ path, follow }: Look<'stat'>): Promise<Stat | null>
 }
 type Four = [number, number, number, number];
 
-export const bytes = ({ path }: Look<'bytes'>) =>
-  maybe(`read ${path}`, async () => new Uint8Array(await fs.readFile(path)));
-export const text = ({ path }: Look<'text'>) => maybe(`read ${path}`, () => fs.readFile(path, 'utf8'));
-export const realpath = ({ path }: Look<'realpath'>) => maybe(`resolve ${path}`, () => fs.realpath(path));
-export const readlink = ({ path }: Look<'readlink'>) => maybe(`read the link ${path}`, () => fs.readlink(path));
+export const bytes = ({ path }: Look<'bytes'>) => maybe(`read ${path}`, () => new Uint8Array(readFileSync(path)));
+export const text = ({ path }: Look<'text'>) => maybe(`read ${path}`, () => readFileSync(path, 'utf8'));
+export const realpath = ({ path }: Look<'realpath'>) => maybe(`resolve ${path}`, () => realpathSync.native(path));
+export const readlink = ({ path }: Look<'readlink'>) => maybe(`read the link ${path}`, () => readlinkSync(path));
 
-export async function list({ path }: Look<'list'>): Promise<Entry[] | null> {
-  const found = await maybe(`list ${path}`, () => fs.readdir(path, { withFileTypes: true }));
+export function list({ path }: Look<'list'>): Entry[] | null {
+  const found = maybe(`list ${path}`, () => readdirSync(path, { withFileTypes: true }));
   if (found === null) return null;
-  const entries = found.map((entry) => ({ name: entry.name, kind: kindOf(entry) }));
+  return inByteOrder(found.map((entry) => ({ name: entry.name, kind: kindOf(entry) })));
+}
+
+/** Strings compare by UTF-16 units, which for plain ASCII is the order of bytes. */
+function inByteOrder(entries: Entry[]): Entry[] {
+  if (entries.every(({ name }) => /^[\0-\x7f]*$/.test(name))) return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
   return entries.sort((a, b) => Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)));
 }
 
-export async function space({ path }: Look<'space'>): Promise<Space> {
-  const found = await trying(`look at the filesystem of ${path}`, () => fs.statfs(path));
-  return { free: found.bavail * found.bsize, total: found.blocks * found.bsize, type: found.type };
+export function space({ path }: Look<'space'>): Space {
+  try {
+    const { bavail, bsize, blocks, type } = statfsSync(path);
+    return { free: bavail * bsize, total: blocks * bsize, type };
+  } catch (error) {
+    throw failed(`look at the filesystem of ${path}`, error);
+  }
 }
 
 async function flushed(path: string, flags: number, work: (file: fs.FileHandle) => Promise<void>): Promise<void> {

@@ -1,5 +1,6 @@
 import { list, text } from '@platter/host/looks';
 import { type Found, filesOf, segments } from './files.ts';
+import { grouping } from './groups.ts';
 import { encoded, type Role } from './name.ts';
 import { pendingSets } from './pending.ts';
 import { unknownPolicy } from './policy.ts';
@@ -80,13 +81,13 @@ function factsOf({ number, size, mtimeNs }: Image & { number: number }, file: Vo
   return facts !== undefined && facts.size === size && facts.mtimeNs === String(mtimeNs) ? facts : null;
 }
 
-async function sidecarTemps(pool: Pool, name: string): Promise<string[]> {
-  const temp = new RegExp(`^${encoded(name).replaceAll('.', '\\.')}\\.json~[a-z0-9_]{8}$`);
+/** By the sidecar that a temporary was to become. */
+const byTarget = grouping((name) => /^(.+)~[a-z0-9_]{8}$/.exec(name)?.[1] ?? '');
+
+async function sidecarTemps({ host, path }: Pool, name: string): Promise<string[]> {
   const within = async (dir: string) =>
-    ((await pool.host.query(list(dir))) ?? [])
-      .filter((entry) => temp.test(entry.name))
-      .map((one) => `${dir}/${one.name}`);
-  return [...(await within(hidden(pool, 'volumes'))), ...(await within(hidden(pool, 'sessions')))];
+    byTarget((await host.query(list(dir))) ?? [], `${encoded(name)}.json`).map((entry) => `${dir}/${entry.name}`);
+  return [...(await within(hidden({ path }, 'volumes'))), ...(await within(hidden({ path }, 'sessions')))];
 }
 
 async function sessionOf(pool: Pool, name: string, work: Image): Promise<Session | null> {

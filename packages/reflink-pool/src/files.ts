@@ -1,7 +1,8 @@
 import type { Entry } from '@platter/host/door';
 import { Failure } from '@platter/host/failure';
 import { list, lstat } from '@platter/host/looks';
-import { type Role, roleOf } from './name.ts';
+import { grouping } from './groups.ts';
+import { type Role, roleOf, stemsOf } from './name.ts';
 import type { Pool } from './pool.ts';
 import type { Image } from './volume.ts';
 
@@ -28,9 +29,13 @@ export interface Place {
   entries: readonly Entry[];
 }
 
+/** By what stands before `.img`. */
+const byStem = grouping((name) => name.slice(0, name.indexOf('.img')));
+
 /** The files of one family; entries that vanish meanwhile are left out, a file of another filesystem is refused. */
 export async function filesOf(pool: Pool, { dir, base, entries }: Place) {
-  const named = entries.flatMap((entry) => {
+  const near = stemsOf(base).flatMap((stem) => byStem(entries, stem));
+  const named = near.flatMap((entry) => {
     const role = roleOf(base, entry.name);
     return role === null ? [] : [{ ...entry, role, path: `${dir}/${entry.name}` }];
   });

@@ -1,4 +1,5 @@
 import type { Space } from '@platter/host/door';
+import { Failure } from '@platter/host/failure';
 import { about } from './about.ts';
 import { lookAt } from './family.ts';
 import { around, type Machine, volumeNames } from './machine.ts';
@@ -15,8 +16,22 @@ const typeName = ({ type }: Space) => types[type] ?? `0x${type.toString(16)}`;
 
 /** The volumes of a pool that are there, in byte order; those that cannot be looked at are warned about. */
 export async function volumesOf(pool: Pool): Promise<Volume[]> {
-  const volumes = await Promise.all((await volumeNames(pool)).map((name) => lookAt(pool, name)));
-  return volumes.filter((volume) => exists(volume) && !volume.file.removing);
+  const volumes: Volume[] = [];
+  for (const name of await volumeNames(pool)) {
+    const volume = await seen(pool, name);
+    if (volume !== null && exists(volume) && !volume.file.removing) volumes.push(volume);
+  }
+  return volumes;
+}
+
+async function seen(pool: Pool, name: string): Promise<Volume | null> {
+  try {
+    return await lookAt(pool, name);
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    pool.call.warn(`${name} cannot be looked at: ${error.message}`);
+    return null;
+  }
 }
 
 export async function poolRecord(pool: Pool): Promise<PoolRecord> {

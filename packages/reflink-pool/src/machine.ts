@@ -6,7 +6,7 @@ import { lookAt } from './family.ts';
 import { holdersOf } from './holders.ts';
 import { fileOf } from './name.ts';
 import { near } from './nearest.ts';
-import { hidden, type Pool } from './pool.ts';
+import { glancing, hidden, type Pool } from './pool.ts';
 import { exists, type Image, type Volume } from './volume.ts';
 
 /** What the machine says beside the volume's own files: this boot, who uses it, and where a snapshot comes from. */
@@ -57,8 +57,9 @@ export async function mustExist(pool: Pool, volume: Volume): Promise<Volume> {
 
 /** The words of a verb as volume names; one that ends in `/` means all saved volumes below it. */
 export async function spread(pool: Pool, words: readonly string[]): Promise<string[]> {
-  const all = words.some((word) => word.endsWith('/')) ? await volumeNames(pool) : [];
-  const named = await Promise.all(words.map((word) => (word.endsWith('/') ? below(pool, word, all) : [word])));
+  const once = glancing(pool);
+  const all = words.some((word) => word.endsWith('/')) ? await volumeNames(once) : [];
+  const named = await Promise.all(words.map((word) => (word.endsWith('/') ? below(once, word, all) : [word])));
   return [...new Set(named.flat())];
 }
 

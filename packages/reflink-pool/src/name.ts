@@ -57,6 +57,9 @@ export function roleOf(base: string, name: string): Role | null {
   return role !== null && plain !== name ? { role: 'temp' } : role;
 }
 
+/** What stands before `.img` in the names of a volume's files. */
+export const stemsOf = (base: string): string[] => Object.values(ends).map((end) => `${base}${end.slice(0, -4)}`);
+
 /** The last segment of the volume a file name belongs to; null for a foreign file. */
 export function baseOf(name: string): string | null {
   const [stem = ''] = name.split('.img');

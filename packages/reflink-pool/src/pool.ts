@@ -3,6 +3,7 @@ import type { Call } from '@platter/command/call';
 import { duration, given, optional } from '@platter/command/flag';
 import type { Host, Space } from '@platter/host/door';
 import { Failure } from '@platter/host/failure';
+import { glance } from '@platter/host/glance';
 import { space, text } from '@platter/host/looks';
 import { Invalid } from '@platter/units/invalid';
 import { encoded, tempOf } from './name.ts';
@@ -71,6 +72,9 @@ export function poolOf(call: Call<unknown>, known: Pick<Pool, 'path' | 'settings
     temp: (target) => tempOf(target, call.random(8)),
   };
 }
+
+/** The same pool for a verb that looks at many volumes: each directory is listed once. */
+export const glancing = (pool: Pool): Pool => ({ ...pool, host: glance(pool.host) });
 
 async function notAPool(host: Host, path: string): Promise<Failure> {
   const { familiesIn } = await import('./families.ts');

@@ -5,7 +5,7 @@ import { list } from '@platter/host/looks';
 import { lookAt } from './family.ts';
 import { locked } from './lock.ts';
 import { around, volumeNames } from './machine.ts';
-import type { Pool } from './pool.ts';
+import { glancing, type Pool } from './pool.ts';
 import { noteNumber } from './prune.ts';
 import type { RemovalRecord } from './records/cycle.ts';
 import { type Reference, revisionOf } from './reference.ts';
@@ -53,8 +53,9 @@ async function refuseVolume(pool: Pool, volume: Volume): Promise<void> {
   const { holders, headHolders } = await around(pool, volume, true);
   const using = [...holders, ...headHolders];
   if (using.length > 0) throw heldBy(volume.name, 'remove', using);
-  const names = (await volumeNames(pool)).filter((name) => name !== volume.name);
-  const others = await Promise.all(names.map((name) => lookAt(pool, name)));
+  const once = glancing(pool);
+  const names = (await volumeNames(once)).filter((name) => name !== volume.name);
+  const others = await Promise.all(names.map((name) => lookAt(once, name)));
   const consumers = others.filter(({ file }) => file.source === volume.name).map(({ name }) => name);
   if (consumers.length > 0)
     throw new Failure('refused', `will not remove ${volume.name}: it is the source of other volumes`, {

@@ -2,7 +2,7 @@ import { on } from '@platter/command/flag';
 import { verb } from '@platter/command/verb';
 import { Invalid } from '@platter/units/invalid';
 import { revisionRecord, volumeRecord, volumesOf } from '../look.ts';
-import { openPool, poolFlag } from '../pool.ts';
+import { glancing, openPool, poolFlag } from '../pool.ts';
 import { revisionText, volumeText } from '../shown/look.ts';
 
 export default verb({
@@ -18,7 +18,7 @@ export default verb({
   run: async (call) => {
     const { revisions, sets, exports } = call.flags;
     if ([revisions, sets, exports].filter(Boolean).length > 1) throw new Invalid('list one kind of thing at a time');
-    const pool = await openPool(call);
+    const pool = glancing(await openPool(call));
     if (sets || exports) return (await import('../lists.ts')).listOther(pool, sets ? 'sets' : 'exports');
     for (const volume of await volumesOf(pool)) {
       if (volume.sidecar === 'damaged')

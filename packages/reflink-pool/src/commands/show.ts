@@ -4,7 +4,7 @@ import { Failure } from '@platter/host/failure';
 import { lookAt } from '../family.ts';
 import { poolRecord, revisionRecord, volumeRecord } from '../look.ts';
 import { mustExist } from '../machine.ts';
-import { openPool, type Pool, poolFlag } from '../pool.ts';
+import { glancing, openPool, type Pool, poolFlag } from '../pool.ts';
 import { parseReference, revisionOf } from '../reference.ts';
 import { poolText, revisionText, volumeDetails } from '../shown/look.ts';
 
@@ -21,7 +21,7 @@ export default verb({
   run: async (call) => {
     const [word] = call.words;
     const reference = word === undefined ? null : parseReference(word);
-    const pool = await openPool(call);
+    const pool = glancing(await openPool(call));
     if (reference === null) {
       const record = await poolRecord(pool);
       return call.emit(record, { text: poolText(record), name: pool.path });
