@@ -1,13 +1,15 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
+import { copyFile, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { succeed } from '../../ground/run.ts';
 import type { Bench, Side } from '../bench.ts';
 import { fragmented } from '../images.ts';
 
 type Copying = 'xfs' | 'btrfs';
+type How = 'inside' | 'process';
 
-const mappings = 100_000;
+const mappings = [1, 20_000, 100_000] as const;
+const many = 100_000;
 const gibibyte = 2 ** 30;
 
 /** Words of reflink-pool on the pool of a bench's folder. */
@@ -27,7 +29,17 @@ const cloning = (dir: string): Side => ({
   prepare: () => rm(join(dir, 'clone'), { force: true }),
 });
 
+/** What a script would do that has both images already and wants the change to last. */
+const renaming = (dir: string): Side => ({
+  label: '`mv` of a file onto another, and `sync` of the directory',
+  argv: ['sh', '-c', `mv -- ${dir}/new ${dir}/old && sync -- ${dir}`],
+  prepare: async () => {
+    for (const name of ['image', 'new', 'old']) await copyFile('/dev/null', join(dir, name));
+  },
+});
+
 const ms = (stdout: string): number => JSON.parse(stdout).ms;
+const seen = (how: How, side: Side): Side => (how === 'inside' ? { ...side, told: ms } : side);
 
 /** Starts the volume and writes one block, so that there is something to commit. */
 async function dirty(dir: string): Promise<void> {
@@ -37,42 +49,94 @@ async function dirty(dir: string): Promise<void> {
   closeSync(fd);
 }
 
-const stop = (filesystem: Copying, how: 'inside' | 'process', reach: number): Bench => ({
-  name: `reflink-pool stop, ${filesystem}, ${how}`,
+const committing = (dir: string, count: number): Side => ({
+  label: `commit of an image of ${count} mappings`,
+  argv: pool(dir, 'stop', 'vm', '--no-prepare', '-o', 'json'),
+  prepare: () => dirty(dir),
+});
+
+const reverting = (dir: string, count: number): Side => ({
+  label: `revert to the state before, an image of ${count} mappings`,
+  argv: pool(dir, 'revert', 'vm', '-o', 'json'),
+});
+
+const verbs = { stop: committing, revert: reverting };
+
+interface Subject {
+  verb: keyof typeof verbs;
+  filesystem: Copying;
+  how: How;
+  count: number;
+}
+
+const against = (
+  { verb, filesystem, how, count }: Subject,
+  [what, theirs, reach]: readonly [string, (dir: string) => Side, number],
+): Bench => ({
+  name: `reflink-pool ${verb}, ${filesystem}, ${how}, ${count} mappings, ${what}`,
   needs: ['root', filesystem],
   space: 16 * gibibyte,
-  rounds: 7,
+  rounds: 5,
   reach,
   setup: async (dir) => {
-    await poolWith(dir, 2 * gibibyte, mappings);
-    const argv = pool(dir, 'stop', 'vm', '--no-prepare', '-o', 'json');
-    const label = `commit of an image of ${mappings} mappings`;
-    const side: Side = { label, argv, prepare: () => dirty(dir) };
-    return { ours: how === 'inside' ? { ...side, told: ms } : side, theirs: cloning(dir) };
+    await poolWith(dir, 2 * gibibyte, count);
+    await dirty(dir);
+    await succeed(pool(dir, 'stop', 'vm', '--no-prepare'));
+    return { ours: seen(how, verbs[verb](dir, count)), theirs: theirs(dir) };
   },
 });
 
-const start = (how: 'inside' | 'process', count: number): Bench => ({
-  name: `reflink-pool start, xfs, ${how}, ${count} mappings`,
+/** What a commit or a revert must reach inside: a part of what one clone takes. */
+const reach: Record<Copying, Record<(typeof mappings)[number], number>> = {
+  xfs: { 1: 3, 20000: 1 / 100, 100000: 1 / 500 },
+  btrfs: { 1: 3, 20000: 1 / 3, 100000: 1 / 8 },
+};
+
+const changing = (['stop', 'revert'] as const).flatMap((verb) =>
+  (['xfs', 'btrfs'] as const).flatMap((filesystem) => [
+    ...mappings.map((count) =>
+      against({ verb, filesystem, how: 'inside', count }, ['clone', cloning, reach[filesystem][count]]),
+    ),
+    against({ verb, filesystem, how: 'process', count: many }, [
+      'clone',
+      cloning,
+      filesystem === 'xfs' ? 1 / 10 : 1 / 3,
+    ]),
+    against({ verb, filesystem, how: 'inside', count: many }, ['rename', renaming, 5]),
+  ]),
+);
+
+interface Starting {
+  how: How;
+  count: number;
+  prepared?: boolean;
+}
+
+const start = ({ how, count, prepared = false }: Starting): Bench => ({
+  name: `reflink-pool start${prepared ? ', prepared' : ''}, xfs, ${how}, ${count} mappings`,
   needs: ['root', 'xfs'],
   space: 32 * gibibyte,
-  rounds: 7,
-  reach: 1.2,
+  rounds: 5,
+  reach: prepared ? 1 / 100 : 1.2,
   setup: async (dir) => {
     await poolWith(dir, 20 * gibibyte, count);
-    const discard = pool(dir, 'stop', 'vm', '--discard', '--confirm=vm');
-    const argv = pool(dir, 'start', 'vm', '-o', 'json');
-    const side: Side = { label: 'start of a 20 GiB image', argv, prepare: async () => void (await succeed(discard)) };
-    return { ours: how === 'inside' ? { ...side, told: ms } : side, theirs: cloning(dir) };
+    const side: Side = {
+      label: `start of a 20 GiB image${prepared ? ' whose clone was made ahead' : ''}`,
+      argv: pool(dir, 'start', 'vm', '-o', 'json'),
+      prepare: async () => {
+        await succeed(pool(dir, 'stop', 'vm', '--discard', '--confirm=vm'));
+        if (prepared) await succeed(pool(dir, 'start', 'vm', '--prepare'));
+      },
+    };
+    return { ours: seen(how, side), theirs: cloning(dir) };
   },
 });
 
 export const benches: readonly Bench[] = [
-  stop('xfs', 'inside', 1 / 500),
-  stop('xfs', 'process', 1 / 10),
-  stop('btrfs', 'inside', 1 / 8),
-  stop('btrfs', 'process', 1 / 3),
-  start('inside', 1),
-  start('inside', mappings),
-  start('process', mappings),
+  ...changing,
+  start({ how: 'inside', count: 1 }),
+  start({ how: 'inside', count: many }),
+  start({ how: 'process', count: many }),
+  start({ how: 'inside', count: many, prepared: true }),
+  start({ how: 'process', count: many, prepared: true }),
 ];
