@@ -82,6 +82,6 @@ async function notAPool(host: Host, path: string): Promise<Failure> {
   if (first === undefined)
     return new Failure('refused', `${path} is not a pool`, { hint: `reflink-pool init --pool ${path}` });
   return new Failure('refused', `${path} holds images (${first}) but is not a pool yet`, {
-    hint: 'reflink-pool adopt, of a later version; or an empty directory',
+    hint: `reflink-pool adopt --pool ${path}`,
   });
 }

@@ -126,7 +126,7 @@ export function readPoolFile(path: string, content: string): PoolFile {
       hint: 'install a newer reflink-pool',
     });
   throw new Failure('corrupt', `${path} is not a pool file`, {
-    hint: `mv ${path} aside and run reflink-pool init: settings are lost, images are not`,
+    hint: `mv ${path} aside, then reflink-pool adopt: settings are lost, images are not`,
   });
 }
 
