@@ -9,6 +9,8 @@ await main(about, {
   start: ['Give volumes a file to write', () => import('./commands/start.ts')],
   stop: ['Commit or discard what was written', () => import('./commands/stop.ts')],
   revert: ['Make a former state the head again', () => import('./commands/revert.ts')],
+  label: ['Give a revision another name', () => import('./commands/label.ts')],
+  pin: ['Keep revisions from being removed', () => import('./commands/pin.ts')],
   list: ['List volumes or their revisions', () => import('./commands/list.ts')],
   show: ['Show the pool, a volume or a revision', () => import('./commands/show.ts')],
   diff: ['Print where one state of a volume differs from another', () => import('./commands/diff.ts')],

@@ -1,4 +1,5 @@
 import { list, text } from '@platter/host/looks';
+import { binds } from './facts.ts';
 import { type Found, filesOf, segments } from './files.ts';
 import { grouping } from './groups.ts';
 import { encoded, type Role } from './name.ts';
@@ -76,9 +77,9 @@ function revisionsOf(files: readonly Found[], file: VolumeFile): Revision[] {
 }
 
 /** What is noted about a name, only while the file under it is the one that was meant. */
-function factsOf({ number, size, mtimeNs }: Image & { number: number }, file: VolumeFile): RevisionFacts | null {
-  const facts = file.revisions[number];
-  return facts !== undefined && facts.size === size && facts.mtimeNs === String(mtimeNs) ? facts : null;
+function factsOf(image: Image & { number: number }, file: VolumeFile): RevisionFacts | null {
+  const facts = file.revisions[image.number];
+  return facts !== undefined && binds(facts, image) ? facts : null;
 }
 
 /** By the sidecar that a temporary was to become. */

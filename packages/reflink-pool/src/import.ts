@@ -4,6 +4,7 @@ import { because } from '@platter/host/door';
 import { Failure } from '@platter/host/failure';
 import { hold } from '@platter/host/looks';
 import { about } from './about.ts';
+import { living, withImage } from './facts.ts';
 import { imageOf, seal, takeFile } from './intake.ts';
 import { locked } from './lock.ts';
 import { around, mustExist } from './machine.ts';
@@ -106,10 +107,7 @@ async function noteImage(
   volume: Volume,
   { image, sha256 }: { image: Image; sha256: string | null },
 ): Promise<void> {
-  const { ino, size, mtimeNs } = image;
-  const fact = { ino: String(ino), size, mtimeNs: String(mtimeNs), sha256, consistency: null };
-  const known = volume.file.images.filter((one) => one.ino !== fact.ino);
-  const images = sha256 === null ? known : [...known, fact];
+  const images = sha256 === null ? living(volume).images : withImage(volume, image, { sha256, consistency: null });
   const policy = exists(volume) ? volume.file.policy : null;
   await put(pool, volume, { images, policy, why: sha256 === null ? 'a new volume' : 'the digest of what came in' });
 }

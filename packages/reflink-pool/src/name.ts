@@ -27,6 +27,14 @@ export function checkLabel(text: string): string {
   );
 }
 
+/** Who pins a revision: any word that can be read in a list. */
+export function checkOwner(text: string): string {
+  if (/^[A-Za-z0-9][A-Za-z0-9._:@/-]{0,62}$/.test(text)) return text;
+  throw new Invalid(
+    `${JSON.stringify(text)} is not an owner: letters, digits, ".", "_", ":", "@", "/" and "-", beginning with a letter or digit, at most 63 long`,
+  );
+}
+
 /** What a file of a volume is for (the names of the Qubes `file-reflink` driver). */
 export type Role =
   | { role: 'head' | 'work' | 'prepared' | 'import' | 'temp' }

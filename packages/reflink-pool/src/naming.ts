@@ -1,3 +1,4 @@
+import { revisionFile } from './name.ts';
 import type { Image, Revision, Volume } from './volume.ts';
 
 /** Whether two names are of one image: nothing but device and inode says so. */
@@ -32,4 +33,24 @@ export function savedNumber(volume: Pick<Volume, 'head' | 'revisions'>): number 
 /** The next number (N4): above all that were ever given, as far as anything on the disk knows. */
 export function nextNumber({ file, revisions, intended }: Pick<Volume, 'file' | 'revisions' | 'intended'>): number {
   return 1 + Math.max(file.counter, revisions.at(-1)?.number ?? 0, ...intended);
+}
+
+/** Where the revision of that number of an image of the volume lies. */
+export const revisionPath = ({ dir, base }: Volume, number: number, { mtimeNs }: Pick<Image, 'mtimeNs'>): string =>
+  `${dir}/${revisionFile(base, number, mtimeNs)}`;
+
+/** The volume with one more revision, of the highest number. */
+export function withRevision(
+  volume: Volume,
+  { image, number, facts }: { image: Image } & Pick<Revision, 'number' | 'facts'>,
+): Volume {
+  const path = revisionPath(volume, number, image);
+  const revision: Revision = { ...image, path, number, time: path.slice(path.lastIndexOf('@') + 1), facts };
+  return { ...volume, revisions: [...volume.revisions, revision] };
+}
+
+/** The volume with the name that SAVE-HEAD gave its head. */
+export function withTwin(volume: Volume, number: number | null): Volume {
+  if (volume.head === null || number === null || savedNumber(volume) !== null) return volume;
+  return withRevision(volume, { image: volume.head, number, facts: null });
 }

@@ -4,8 +4,8 @@ import { because, type Stat } from '@platter/host/door';
 import { errno, Failure } from '@platter/host/failure';
 import { lstat } from '@platter/host/looks';
 import { formatInstant } from '@platter/units/instant';
-import { revisionFile } from './name.ts';
-import { nextNumber, sameImage, savedNumber } from './naming.ts';
+import { binds, living } from './facts.ts';
+import { nextNumber, revisionPath, sameImage, savedNumber } from './naming.ts';
 import { hidden, type Pool } from './pool.ts';
 import type { VolumeFile } from './sidecar.ts';
 import { type Image, pathOf, type Volume } from './volume.ts';
@@ -46,13 +46,6 @@ export async function put(pool: Pool, volume: Volume, { why, ...changes }: Field
     await pool.host.change(rename(temp, path));
   });
   await pool.host.change(sync(hidden(pool, 'volumes')));
-}
-
-/** What is noted about names and images that are there. */
-function living({ file, revisions, head, work }: Volume): Pick<VolumeFile, 'revisions' | 'images'> {
-  const noted = revisions.flatMap(({ number, facts }) => (facts === null ? [] : [[String(number), facts] as const]));
-  const inodes = new Set([head, work, ...revisions].map((image) => String(image?.ino)));
-  return { revisions: Object.fromEntries(noted), images: file.images.filter(({ ino }) => inodes.has(ino)) };
 }
 
 /** NOTE: which inode the working copy is, of this boot. Not flushed: its loss only means "cannot tell". */
@@ -109,11 +102,15 @@ async function complete({ host }: Pool, temp: string, from: Image): Promise<Stat
 
 /** SAVE-HEAD: the head gets a number unless it has one already. The number it is saved under; null without a head. */
 export async function saveHead(pool: Pool, volume: Volume): Promise<number | null> {
-  const { head, dir, base } = volume;
+  const { head } = volume;
   const saved = savedNumber(volume);
   if (head === null || saved !== null) return saved;
   const number = nextNumber(volume);
-  const path = `${dir}/${revisionFile(base, number, head.mtimeNs)}`;
+  if (binds(volume.file.revisions[number], head))
+    await put(pool, volume, {
+      why: `a crash left it noted about ${volume.name}@${number}, which is another image now`,
+    });
+  const path = revisionPath(volume, number, head);
   await further(pool, { from: head, to: path, mode: 0o400, why: `the present head stays as revision ${number}` });
   return number;
 }

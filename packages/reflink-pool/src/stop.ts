@@ -2,9 +2,11 @@ import { remove, rename, sync } from '@platter/host/changes';
 import { because } from '@platter/host/door';
 import { Failure } from '@platter/host/failure';
 import { about } from './about.ts';
-import { putAside, type Result, seal, withTwin } from './aside.ts';
+import { putAside, type Result, seal } from './aside.ts';
+import { withImage } from './facts.ts';
 import { locked } from './lock.ts';
 import { around, type Machine, mustExist } from './machine.ts';
+import { withTwin } from './naming.ts';
 import { historyOff } from './policy.ts';
 import type { Pool } from './pool.ts';
 import { policyOf, prune } from './prune.ts';
@@ -113,9 +115,8 @@ async function commit(pool: Pool, volume: Volume, unclean: boolean): Promise<Res
   return { told: { outcome: 'committed', savedAs }, after };
 }
 
-async function noteUnclean(pool: Pool, volume: Volume, { ino, size, mtimeNs }: Image): Promise<void> {
-  const image = { ino: String(ino), size, mtimeNs: String(mtimeNs), sha256: null, consistency: 'unclean' as const };
-  const images = [...volume.file.images.filter((one) => one.ino !== image.ino), image];
+async function noteUnclean(pool: Pool, volume: Volume, work: Image): Promise<void> {
+  const images = withImage(volume, work, { sha256: null, consistency: 'unclean' });
   await put(pool, volume, { images, why: 'its last writes may be missing' });
 }
 

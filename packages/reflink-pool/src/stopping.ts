@@ -1,4 +1,5 @@
 import { Failure } from '@platter/host/failure';
+import { refuseTaken } from './facts.ts';
 import type { Machine } from './machine.ts';
 import { sharedWork } from './starting.ts';
 import { isUnchanged, stateOf } from './state.ts';
@@ -36,17 +37,14 @@ export const heldBy = (name: string, verb: string, holders: readonly string[]): 
     hint: 'shut the guest down or detach the device, then try again',
   });
 
-function decideDiscard({ name, revisions }: Volume, { label, confirmed }: StopWish): Stop {
+function decideDiscard(volume: Volume, { label, confirmed }: StopWish): Stop {
   if (label === undefined && !confirmed)
-    throw new Failure('refused', `will not throw away what was written to ${name}`, {
-      hint: `--confirm=${name}, or keep it as a revision: --discard --label NAME`,
+    throw new Failure('refused', `will not throw away what was written to ${volume.name}`, {
+      hint: `--confirm=${volume.name}, or keep it as a revision: --discard --label NAME`,
     });
   if (label === undefined) return 'discard';
-  const taken = revisions.find(({ facts }) => facts?.label === label);
-  if (taken === undefined) return 'put aside';
-  throw new Failure('refused', `${name} already has a revision labelled ${label}: ${name}@${taken.number}`, {
-    hint: '--label with another name',
-  });
+  refuseTaken(volume, label);
+  return 'put aside';
 }
 
 /** Whether the working copy outlived its boot: its last writes may be missing. */

@@ -12,7 +12,9 @@ export function volumeIn(record: Record<string, unknown>): string | undefined {
   return record.kind === 'Volume' && typeof metadata?.name === 'string' ? metadata.name : undefined;
 }
 
-/** The reference a record is about: `VOL@N` of a revision, else its volume. */
+/** The reference a record is about: `VOL@N` where it says a revision, else its volume. */
 export function referenceIn(record: Record<string, unknown>): string | undefined {
-  return typeof record.ref === 'string' ? record.ref : volumeIn(record);
+  if (typeof record.ref === 'string') return record.ref;
+  const volume = volumeIn(record);
+  return volume !== undefined && typeof record.number === 'number' ? `${volume}@${record.number}` : volume;
 }

@@ -21,9 +21,10 @@ export function volumeText({
 }
 
 export function revisionText(record: RevisionRecord): string {
-  const { ref, time, size, twin, side, label, pins, consistency } = record;
-  const marks = [twin && 'head', side && 'side', label, pins.length > 0 && `pinned by ${pins.join(', ')}`, consistency];
-  return columns(ref, time, formatSize(size), ...marks);
+  const { ref, time, size, twin, side, label, pins, consistency, set, expiresAt } = record;
+  const kept = [set !== null && `set ${set}`, pins.length > 0 && `pinned by ${pins.join(', ')}`];
+  const marks = [twin && 'head', side && 'side', label, ...kept, consistency];
+  return columns(ref, time, formatSize(size), ...marks, expiresAt !== null && `until ${expiresAt}`);
 }
 
 export function poolText({ path, fsType, backend, free, total, policy, volumes }: PoolRecord): string {
