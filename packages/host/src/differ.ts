@@ -1,8 +1,8 @@
 import type { Host } from './door.ts';
-import { compareMaps, type ExtentTable, stored, total, widen, zerosIn } from './extents.ts';
+import { compareMaps, type ExtentTable, inOrder, stored, total, widen, zerosIn } from './extents.ts';
 import { Failure } from './failure.ts';
-import { type Held, source } from './hold.ts';
-import { space } from './looks.ts';
+import type { Held } from './hold.ts';
+import { fill, space } from './looks.ts';
 import type { Range } from './slabs.ts';
 import { extentsOf } from './tools/filefrag.ts';
 import { isRealtime } from './tools/xfs-io.ts';
@@ -22,6 +22,14 @@ export interface DifferOptions {
   method?: 'auto' | 'extents' | 'content';
   /** Milliseconds for each look at a file's extents. */
   timeout?: number;
+  /** Called before so many bytes are read of each file, for a meter of them. */
+  meter?: (bytes: number) => Meter;
+}
+
+/** Somebody who is told how far it is. */
+export interface Meter {
+  update(done: number): void;
+  end(): void;
 }
 
 /** Where `to` may differ from `from`: every differing byte lies in `ranges`; `zeros` are blocks of them not stored in `to`. */
@@ -36,7 +44,7 @@ interface Maps {
   to: ExtentTable;
 }
 
-type Settled = Required<Omit<DifferOptions, 'timeout'>> & { timeout?: number };
+type Settled = Required<Omit<DifferOptions, 'timeout' | 'meter'>> & Pick<DifferOptions, 'timeout' | 'meter'>;
 
 /** statfs(2) magic numbers of the filesystems whose extents tell what two files share. */
 const xfs = 0x58465342;
@@ -63,7 +71,8 @@ async function differing(host: Host, pair: Pair, options: Settled): Promise<Diff
   const maps = await mapsOf(host, pair, options);
   if (maps === null && options.method === 'extents')
     throw new Failure('failed', `could not tell the extents of ${pair.from.path}: they do not hold still`);
-  return comparable && maps !== null ? byExtents(pair, maps, options) : byContent(pair, maps, options);
+  const reader = { ...pair, host, align: options.align, meter: options.meter };
+  return comparable && maps !== null ? byExtents(reader, maps, options) : byContent(reader, maps, options);
 }
 
 async function sharing(host: Host, { from, to }: Pair): Promise<boolean> {
@@ -90,50 +99,67 @@ async function mapsOf(host: Host, { from, to }: Pair, { timeout }: Settled): Pro
   return null;
 }
 
+/** A pair with what it takes to read it. */
+type Reader = Pair & { host: Host; align: number; meter: DifferOptions['meter'] | undefined };
+
 /** What `to` has beyond the end of `from`. */
 const tail = ({ from, to }: Pair): Range[] =>
   to.size > from.size ? [{ at: from.size, length: to.size - from.size }] : [];
 
-async function byExtents(pair: Pair, maps: Maps, { align, exact, method }: Settled): Promise<Difference> {
+async function byExtents(pair: Reader, maps: Maps, { align, exact, method }: Settled): Promise<Difference> {
   const common = Math.min(pair.from.size, pair.to.size);
   const found = [...compareMaps(maps.from, maps.to, common)];
   const unknown = found.filter((range) => range.unknown);
   const told = found.filter((range) => !range.unknown);
-  const read = await unequal(pair, widen(unknown, align, common), align);
-  const ranges = widen([...told, ...read, ...tail(pair)], align, pair.to.size);
+  const read = await unequal(pair, widen(unknown, align, common));
+  const ranges = widen(inOrder([...told, ...read, ...tail(pair)]), align, pair.to.size);
   const reread = exact || (method === 'auto' && total(ranges) > pair.to.size / 2);
-  const kept = reread ? await candidates(pair, ranges, align) : ranges;
+  const kept = reread ? await candidates(pair, ranges) : ranges;
   const zeros = zerosIn(kept, maps.to, { align, size: pair.to.size });
   return { method: reread || unknown.length > 0 ? 'mixed' : 'extents', ranges: kept, zeros };
 }
 
-async function byContent(pair: Pair, maps: Maps | null, { align }: Settled): Promise<Difference> {
+async function byContent(pair: Reader, maps: Maps | null, { align }: Settled): Promise<Difference> {
   const [common, size] = [Math.min(pair.from.size, pair.to.size), pair.to.size];
   const places = maps === null ? [{ at: 0, length: common }] : stored(maps.from, maps.to, common);
-  const read = await unequal(pair, widen(places, align, common), align);
+  const read = await unequal(pair, widen(places, align, common));
   const ranges = widen([...read, ...tail(pair)], align, size);
   return { method: 'content', ranges, zeros: maps === null ? [] : zerosIn(ranges, maps.to, { align, size }) };
 }
 
 /** The blocks of ranges that really differ, what lies beyond the shorter file included. */
-async function candidates(pair: Pair, ranges: readonly Range[], align: number): Promise<Range[]> {
+async function candidates(pair: Reader, ranges: readonly Range[]): Promise<Range[]> {
   const common = Math.min(pair.from.size, pair.to.size);
-  const inside = ranges.map(({ at, length }) => ({ at, length: Math.min(length, common - at) }));
-  return widen([...(await unequal(pair, inside, align)), ...tail(pair)], align, pair.to.size);
+  const inside = ranges
+    .map(({ at, length }) => ({ at, length: Math.min(length, common - at) }))
+    .filter(({ length }) => length > 0);
+  return widen([...(await unequal(pair, inside)), ...tail(pair)], pair.align, pair.to.size);
 }
 
 /** Reads both files over aligned ranges, a mebibyte at a time, and names the blocks whose bytes differ. */
-async function unequal({ from, to }: Pair, ranges: readonly Range[], align: number): Promise<Range[]> {
-  const [left, right] = [source(from), source(to)];
+async function unequal({ host, from, to, align, meter }: Reader, ranges: readonly Range[]): Promise<Range[]> {
   const blocks: Range[] = [];
   const step = Math.max(chunk, align);
-  for (const { at: start, length } of ranges)
-    for (let at = start; at < start + length; at += step) {
-      const part = Math.min(step, start + length - at);
-      const [a, b] = [await left.read(at, part), await right.read(at, part)];
-      blocks.push(...unequalBlocks(Buffer.from(a.buffer), Buffer.from(b.buffer), align).map(moved(at)));
+  const [left, right] = [Buffer.allocUnsafeSlow(step), Buffer.allocUnsafeSlow(step)];
+  const told = ranges.length === 0 ? undefined : meter?.(total(ranges));
+  let done = 0;
+  try {
+    for (const { at, length } of pieces(ranges, step)) {
+      const [a, b] = [left.subarray(0, length), right.subarray(0, length)];
+      await Promise.all([host.query(fill(from, a, at)), host.query(fill(to, b, at))]);
+      blocks.push(...unequalBlocks(a, b, align).map(moved(at)));
+      done += length;
+      told?.update(done);
     }
+  } finally {
+    told?.end();
+  }
   return widen(blocks, align, Math.min(from.size, to.size));
+}
+
+function* pieces(ranges: readonly Range[], step: number): Generator<Range> {
+  for (const { at: start, length } of ranges)
+    for (let at = start; at < start + length; at += step) yield { at, length: Math.min(step, start + length - at) };
 }
 
 const moved = (by: number) => (range: Range) => ({ at: range.at + by, length: range.length });

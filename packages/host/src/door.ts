@@ -86,11 +86,21 @@ export interface Hold extends HoldOptions {
   path: string;
 }
 
+/** Bytes of what is held, from an offset on, until the buffer is full; busy when the file ends before. */
+export interface Fill {
+  op: 'fill';
+  path: string;
+  held: Held;
+  into: Uint8Array;
+  at: number;
+}
+
 /** Looks: they change nothing and also run in a dry run. `null` is a confirmed absence; what could not be told throws. */
 export type Query =
   | Program
   | LockRequest
   | Hold
+  | Fill
   | { op: 'stat'; path: string; follow: boolean }
   | { op: 'text'; path: string }
   | { op: 'bytes'; path: string }
@@ -103,6 +113,7 @@ interface Answers {
   run: Output;
   lock: Lock;
   hold: Held;
+  fill: undefined;
   stat: Stat | null;
   text: string | null;
   bytes: Uint8Array | null;

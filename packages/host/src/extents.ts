@@ -105,11 +105,14 @@ export function* stored(a: ExtentTable, b: ExtentTable, size: number): Generator
 const down = (at: number, align: number) => at - (at % align);
 const up = (at: number, align: number) => down(at + align - 1, align);
 
-/** Ranges in any order widened to blocks of `align` and cut at `size`: ascending, neither overlapping nor touching. */
+/** Ranges by their start. */
+export const inOrder = (ranges: readonly Range[]): Range[] => ranges.toSorted((a, b) => a.at - b.at);
+
+/** Ranges, ascending by their start, widened to blocks of `align` and cut at `size`: neither overlapping nor touching. */
 export function widen(ranges: Iterable<Range>, align: number, size: number): Range[] {
-  const blocks = [...ranges].filter(({ length }) => length > 0).sort((a, b) => a.at - b.at);
   const joined: Range[] = [];
-  for (const range of blocks) {
+  for (const range of ranges) {
+    if (range.length <= 0) continue;
     const [at, end] = [down(range.at, align), Math.min(up(range.at + range.length, align), size)];
     const last = joined.at(-1);
     if (end <= at) continue;

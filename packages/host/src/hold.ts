@@ -1,6 +1,8 @@
-import { closeSync, constants, openSync } from 'node:fs';
+import { closeSync, constants, openSync, read } from 'node:fs';
+import { promisify } from 'node:util';
 import { type ByteSource, ShortRead } from '@platter/qcow2/source';
 import { openDirect, readAt } from './direct.ts';
+import type { Fill } from './door.ts';
 import { errno, Failure } from './failure.ts';
 import { type Inode, inodeOf, unchanged } from './inode.ts';
 import { Pool } from './pool.ts';
@@ -129,6 +131,24 @@ export function holder(limit: number): (path: string, options?: HoldOptions) => 
  * `noFollow` is false) or anything else is refused; a device in use is busy; all else failed. Never blocks on a FIFO.
  */
 export const hold = holder(256);
+
+const reading = promisify(read);
+
+/** Fills a buffer while signals are still heard. */
+export async function fill({ held, into, at }: Fill): Promise<undefined> {
+  const release = held.pin();
+  try {
+    for (let done = 0; done < into.length; ) {
+      const { bytesRead } = await reading(held.fd, into, done, into.length - done, at + done);
+      if (bytesRead === 0) throw new Failure('busy', `${held.path} became shorter while it was read`);
+      done += bytesRead;
+    }
+  } catch (error) {
+    throw asFailure(held.path, error);
+  } finally {
+    release();
+  }
+}
 
 /** The bytes of what is held; a read the file cannot fill rejects ShortRead, one that fails Failure failed. */
 export function source(held: Held): ByteSource {

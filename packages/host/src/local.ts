@@ -1,7 +1,7 @@
 import { duplicate } from './copy.ts';
 import type { Answer, Change, Effect, Host, Program, Query } from './door.ts';
 import * as files from './files.ts';
-import { hold } from './hold.ts';
+import { fill, hold } from './hold.ts';
 import { Interruption } from './interruption.ts';
 
 const run = async (program: Program, interruption: Interruption) =>
@@ -31,6 +31,8 @@ async function look(query: Query, interruption: Interruption): Promise<unknown> 
       return (await import('./lock.ts')).takeLock(query);
     case 'hold':
       return hold(query.path, query);
+    case 'fill':
+      return fill(query);
     case 'stat':
       return files.stat(query);
     case 'text':

@@ -1,5 +1,5 @@
-import type { Hold, Program } from './door.ts';
-import type { HoldOptions } from './hold.ts';
+import type { Fill, Hold, Program } from './door.ts';
+import type { Held, HoldOptions } from './hold.ts';
 
 type Options = Omit<Program, 'op' | 'program' | 'args'>;
 
@@ -24,3 +24,11 @@ export const readlink = (path: string) => ({ op: 'readlink', path }) as const;
 export const space = (path: string) => ({ op: 'space', path }) as const;
 /** A file or block device held open, identified by what was opened and not by its name. */
 export const hold = (path: string, options: HoldOptions = {}): Hold => ({ op: 'hold', path, ...options });
+/** Bytes of what is held, into a buffer that can be used again. */
+export const fill = (held: Held, into: Uint8Array, at: number): Fill => ({
+  op: 'fill',
+  path: held.path,
+  held,
+  into,
+  at,
+});

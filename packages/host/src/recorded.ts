@@ -17,9 +17,9 @@ const untag = (_: string, value: unknown) => {
   if ($int !== undefined) return BigInt($int);
   return $bytes === undefined ? value : new Uint8Array(Buffer.from($bytes, 'base64'));
 };
-/** What can be kept of a look or change: open descriptors and watchers are left out. */
+/** What can be kept of a look or change: open files, buffers and watchers are left out. */
 const kept = (action: Query | Change): unknown => {
-  const { inherit, watch, ...rest } = action as { inherit?: unknown; watch?: unknown };
+  const { inherit, watch, held, into, ...rest } = action as Record<string, unknown>;
   return JSON.parse(JSON.stringify(rest, tag), untag);
 };
 

@@ -5,7 +5,11 @@ import { fileURLToPath } from 'node:url';
 import { ShortRead } from '@platter/qcow2/source';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { succeed } from '../../../e2e/ground/run.ts';
+import { differ } from '../src/differ.ts';
+import { Interrupted } from '../src/failure.ts';
 import { type Held, hold, holder, source } from '../src/hold.ts';
+import { local } from '../src/local.ts';
+import { fill } from '../src/looks.ts';
 
 let dir: string;
 const file = (name: string, content: string | Uint8Array) => {
@@ -57,6 +61,28 @@ describe('hold', () => {
     expect(Buffer.from(await source(held).read(7, 5)).toString()).toBe('bytes');
     await expect(source(held).read(7, 6)).rejects.toThrow(ShortRead);
     held.close();
+  });
+});
+
+describe('fill', () => {
+  it('reads into a buffer of ours, and is busy when the file has become shorter', async () => {
+    const held = hold(file('filled', 'twelve bytes'));
+    const into = Buffer.alloc(5);
+    await local().query(fill(held, into, 7));
+    expect(into.toString()).toBe('bytes');
+    await expect(local().query(fill(held, into, 8))).rejects.toMatchObject({ kind: 'busy' });
+    held.close();
+  });
+
+  it('hears a signal between two reads of a long comparison', async () => {
+    const [from, to] = ['same', 'alike'].map((name) => hold(file(name, Buffer.alloc(2 ** 22))));
+    if (from === undefined || to === undefined) throw new Error('two files were to be opened');
+    const signal = new AbortController();
+    const meter = () => ({ update: () => signal.abort(), end: () => {} });
+    const compared = differ(local(signal.signal), { from, to }, { method: 'content', meter });
+    await expect(compared).rejects.toThrow(Interrupted);
+    from.close();
+    to.close();
   });
 });
 

@@ -66,7 +66,9 @@ export async function compare(pool: Pool, [from, to]: readonly [State, State], o
   const [a, b] = await Promise.all([from, to].map(({ image }) => pool.host.query(hold(image.path))));
   if (a === undefined || b === undefined) throw new Error('two files were to be opened');
   try {
-    return { difference: await differ(pool.host, { from: a, to: b }, options), from: told(from, a), to: told(to, b) };
+    const meter = (bytes: number) => pool.call.progress('compare', bytes);
+    const difference = await differ(pool.host, { from: a, to: b }, { ...options, meter });
+    return { difference, from: told(from, a), to: told(to, b) };
   } finally {
     a.close();
     b.close();

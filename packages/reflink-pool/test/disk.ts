@@ -107,6 +107,8 @@ export class Disk implements Host {
         return { free: this.free, total: 2 ** 40, type: xfs };
       case 'hold':
         return this.#hold(query.path);
+      case 'fill':
+        return void Buffer.from(this.#at(query.path).content, 'latin1').copy(query.into, 0, query.at);
       case 'run':
         return this.#run(query);
       case 'readlink':

@@ -25,6 +25,7 @@ export default verb({
     }),
     ...poolFlag,
   },
+  long: true,
   exits: [0, 1, 2, 3, 4, 5, 6],
   examples: [
     ['reflink-pool diff dev/data@3 dev/data', 'offset and length of what changed since revision 3'],
