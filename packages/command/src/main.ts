@@ -17,7 +17,7 @@ export async function main(manifest: About, verbs: Verbs): Promise<void> {
   const about = { ...manifest, name: manifest.name.replace(/^@.*\//, '') };
   try {
     refuseOldNode();
-    await route(about, verbs, process.argv.slice(2));
+    await route(about, verbs, verbFirst(verbs, process.argv.slice(2)));
   } catch (error) {
     const { asFailure, exitCode, explain } = await import('./report.ts');
     const failure = asFailure(error);
@@ -47,6 +47,12 @@ async function route(about: About, verbs: Verbs, argv: readonly string[]): Promi
     return (await import('./verb-help.ts')).printVerb(table(about), about, [name, verb]);
   }
   await (await import('./perform.ts')).perform({ about, name, verb, argv: rest });
+}
+
+/** Flags may stand before the verb, `tool --pool DIR list`: it is the first word that is one. */
+function verbFirst(verbs: Verbs, argv: readonly string[]): readonly string[] {
+  const at = argv[0]?.startsWith('--') ? argv.findIndex((word) => word === 'rm' || Object.hasOwn(verbs, word)) : -1;
+  return at < 0 ? argv : [...argv.slice(at, at + 1), ...argv.slice(0, at), ...argv.slice(at + 1)];
 }
 
 function asksHelp(argv: readonly string[]): boolean {

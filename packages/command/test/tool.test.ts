@@ -68,6 +68,12 @@ describe('words', () => {
     expect(err).toContain(said);
   });
 
+  it('takes flags also before the verb', async () => {
+    const { out } = await tool(['--tag', 'a', '-o', 'json', 'keep', '0123']);
+    expect(records(out)).toMatchObject([{ metadata: { name: '0123' }, tags: ['a'] }]);
+    expect((await tool(['--tag', 'a'])).err).toContain('there is no verb "--tag"');
+  });
+
   it('keeps numbers, dashes and what follows -- as they were said', async () => {
     const { out } = await tool(['keep', '0123', '--tag', 'a', '--tag=-b', '-o', 'json', '--', '-c', '--', 'd']);
     expect(records(out)).toMatchObject([{ metadata: { name: '0123' }, tags: ['a', '-b'], rest: ['-c', '--', 'd'] }]);

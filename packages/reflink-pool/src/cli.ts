@@ -4,6 +4,7 @@ import about from '../package.json' with { type: 'json' };
 
 await main(about, {
   init: ['Make a directory a pool', () => import('./commands/init.ts')],
+  adopt: ['Make images of a Qubes pool volumes where they lie', () => import('./commands/adopt.ts')],
   create: ['Make an empty volume, a snapshot of another, or a volatile one', () => import('./commands/create.ts')],
   import: ['Make a raw image the head of a volume', () => import('./commands/import.ts')],
   start: ['Give volumes a file to write', () => import('./commands/start.ts')],

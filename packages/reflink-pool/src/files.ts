@@ -17,7 +17,10 @@ export async function segments(pool: Pool, name: string, dir: string): Promise<E
     const found = await pool.host.query(lstat(path));
     if (found === null) return [];
     if (found.kind !== 'dir')
-      throw new Failure('refused', `${path} is not a directory of the pool`, { details: { is: found.kind } });
+      throw new Failure('refused', `${path} is not a directory of the pool`, {
+        details: { is: found.kind },
+        hint: 'mv it out of the pool',
+      });
   }
   return (await pool.host.query(list(dir))) ?? [];
 }
@@ -44,7 +47,10 @@ export async function filesOf(pool: Pool, { dir, base, entries }: Place) {
   const present = files.filter((file) => file !== null);
   const own = new Set(present.map(({ dev }) => dev));
   const others = named.filter(({ kind, role }) => kind !== 'file' && role.role !== 'revision' && role.role !== 'temp');
-  if (own.size > 1) throw new Failure('refused', `${dir}/${base}: the files of this volume lie on two filesystems`);
+  if (own.size > 1)
+    throw new Failure('refused', `${dir}/${base}: the files of this volume lie on two filesystems`, {
+      hint: 'umount what is mounted there: links and renames do not cross it',
+    });
   return {
     files: present,
     temps: named.filter(({ role, kind }) => role.role === 'temp' && kind === 'file').map(({ path }) => path),

@@ -4,7 +4,7 @@ import { errno, Failure } from '@platter/host/failure';
 import { list, readlink, realpath, stat, text } from '@platter/host/looks';
 import { type Loop, listing, loops, serves } from '@platter/host/tools/losetup';
 import { type Mount, parseMounts } from '@platter/host/tools/mountinfo';
-import { fileLocks } from '@platter/host/tools/proc-locks';
+import { fileLocks, writtenByQemu } from '@platter/host/tools/proc-locks';
 import type { Image } from './volume.ts';
 
 export interface Asked {
@@ -13,13 +13,15 @@ export interface Asked {
   pid: number;
   /** Only who has it open by a path with this end, writing or not: for an image that other volumes name too. */
   byName?: string;
+  /** Leaves out who surely only reads. */
+  writing?: boolean;
 }
 
 /** Who uses an image: loop devices, file locks and processes that have it open for writing, as far as we may see. */
 export async function holdersOf(host: Host, asked: Asked): Promise<string[]> {
   const [attached, locked, open] = await Promise.all([
     loopsOver(host, asked),
-    asked.byName ? [] : locksOn(host, asked.image),
+    asked.byName ? [] : locksOn(host, asked),
     processesWith(host, asked),
   ]);
   const [known] = open;
@@ -29,14 +31,16 @@ export async function holdersOf(host: Host, asked: Asked): Promise<string[]> {
 const baseName = (path: string) => path.slice(path.lastIndexOf('/') + 1);
 
 /** losetup when sysfs knows any loop; in a pod without /dev/loopN it lists none, and then names alone must do. */
-async function loopsOver(host: Host, { image, byName }: Asked): Promise<string[]> {
+async function loopsOver(host: Host, { image, byName, writing }: Asked): Promise<string[]> {
   const names = ((await host.query(list('/sys/block'))) ?? []).filter(({ name }) => /^loop\d+$/.test(name));
   const backing = await Promise.all(names.map(async ({ name }) => ({ name, file: await backingOf(host, name) })));
   const attached = backing.filter(({ file }) => file !== null);
   if (attached.length === 0) return [];
   const listed = await loops(host);
   if (listed.length > 0)
-    return listed.filter((loop) => isOver(loop, image, byName)).map(({ name }) => `loop device ${name}`);
+    return listed
+      .filter((loop) => isOver(loop, image, byName) && !(writing && loop.readOnly))
+      .map(({ name }) => `loop device ${name}`);
   const alike = attached.filter(({ file }) => baseName(file?.trim() ?? '') === baseName(image.path));
   return alike.map(({ name }) => `perhaps loop device ${name} (${listing.program} cannot see it from here)`);
 }
@@ -63,13 +67,14 @@ function superblock(mounts: readonly Mount[], path: string): string | null {
 const longer = (best: Mount | null, mount: Mount) =>
   best === null || mount.point.length >= best.point.length ? mount : best;
 
-async function locksOn(host: Host, { path, dev, ino }: Image): Promise<string[]> {
+async function locksOn(host: Host, { image: { path, dev, ino }, writing }: Asked): Promise<string[]> {
   const [mountinfo, real] = await Promise.all([host.query(text('/proc/self/mountinfo')), host.query(realpath(path))]);
   const device = superblock(parseMounts(mountinfo ?? ''), real ?? path) ?? majorMinor(dev);
   const locks = (await fileLocks(host)).filter(
     (lock) => lock.inode === ino && `${lock.major}:${lock.minor}` === device,
   );
-  const pids = [...new Set(locks.map(({ pid }) => pid))];
+  const counting = writing ? locks.filter((lock) => lock.mode === 'WRITE' || writtenByQemu([lock], ino)) : locks;
+  const pids = [...new Set(counting.map(({ pid }) => pid))];
   return pids.map((pid) => (pid > 0 ? `a file lock of process ${pid}` : 'a file lock of another process'));
 }
 

@@ -27,7 +27,7 @@ export async function init(
 }
 
 /** The settings of a new pool; its backend is what the probe finds. */
-const settingsOf = (
+export const settingsOf = (
   { uuid, now }: Pool['call'],
   { reserve, prepare }: Pick<InitWish, 'reserve' | 'prepare'>,
 ): PoolFile => ({

@@ -39,6 +39,10 @@ export async function around(pool: Pool, volume: Volume, always: boolean): Promi
 export const holders = (pool: Pool, image: Image, byName?: string): Promise<string[]> =>
   holdersOf(pool.host, { image, pid: pool.call.holder.pid, ...(byName === undefined ? {} : { byName: `/${byName}` }) });
 
+/** Who has an image of the pool open for writing. */
+export const writersOf = (pool: Pool, image: Image): Promise<string[]> =>
+  holdersOf(pool.host, { image, pid: pool.call.holder.pid, writing: true });
+
 /** The names of all volumes, by their files and by their sidecars, in byte order. */
 export async function volumeNames(pool: Pool): Promise<string[]> {
   const stored = ((await pool.host.query(list(hidden(pool, 'volumes')))) ?? []).flatMap(({ name }) =>
