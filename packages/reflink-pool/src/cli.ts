@@ -10,6 +10,7 @@ await main(about, {
   start: ['Give volumes a file to write', () => import('./commands/start.ts')],
   stop: ['Commit or discard what was written', () => import('./commands/stop.ts')],
   revert: ['Make a former state the head again', () => import('./commands/revert.ts')],
+  export: ['Keep a state under a path for others to read, or write it to a file', () => import('./commands/export.ts')],
   label: ['Give a revision another name', () => import('./commands/label.ts')],
   pin: ['Keep revisions from being removed', () => import('./commands/pin.ts')],
   list: ['List volumes or their revisions', () => import('./commands/list.ts')],

@@ -7,7 +7,7 @@ import { mustExist } from './machine.ts';
 import { sameImage, savedNumber, sideOf } from './naming.ts';
 import type { Pool } from './pool.ts';
 import type { DiffRecord } from './records/diff.ts';
-import { type Reference, revisionOf } from './reference.ts';
+import { imageOf, type Reference } from './reference.ts';
 import { exists, type Image, type Revision, type Volume } from './volume.ts';
 
 /** One committed image and how it is called. */
@@ -29,9 +29,7 @@ const stateOf = (name: string, image: Image | Revision): State => ({
 /** The committed image a reference means. */
 export async function resolve(pool: Pool, { volume: name, target }: Reference): Promise<State> {
   const volume = await mustExist(pool, await lookAt(pool, name));
-  const image = revisionOf(volume, target) ?? volume.head;
-  if (image === null) throw new Failure('refused', `${name} has no head`, { hint: `${name}@latest` });
-  return stateOf(name, image);
+  return stateOf(name, imageOf(volume, target));
 }
 
 /** What one word compares: the newest state with the one a backup has pinned, or else with the newest other one. */

@@ -1,9 +1,9 @@
-import { link } from '@platter/host/changes';
+import { chmod, link, sync } from '@platter/host/changes';
 import { because } from '@platter/host/door';
 import { errno } from '@platter/host/failure';
 import { isTwin } from './naming.ts';
 import type { Pool } from './pool.ts';
-import { built, clone, replaceHead, saveHead } from './steps.ts';
+import { built, copied, replaceHead, saveHead } from './steps.ts';
 import { pathOf, type Revision, type Volume } from './volume.ts';
 
 /**
@@ -24,7 +24,9 @@ export async function backTo(
       await pool.host.change(because(link(revision.path, temp), why));
     } catch (error) {
       if (errno(error) !== 'EMLINK') throw error;
-      await clone(pool, { from: revision, to: temp, mode: 0o400, why: 'no more links are possible' });
+      await copied(pool, temp, { from: revision, why: 'no more links are possible' });
+      await pool.host.change(chmod(temp, 0o400));
+      await pool.host.change(sync(temp));
     }
     await replaceHead(pool, volume, { path: temp, image: null, why });
   });

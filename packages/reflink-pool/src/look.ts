@@ -24,7 +24,8 @@ export async function volumesOf(pool: Pool): Promise<Volume[]> {
   return volumes;
 }
 
-async function seen(pool: Pool, name: string): Promise<Volume | null> {
+/** A volume as it is; null, with a warning, when it cannot be looked at. */
+export async function seen(pool: Pool, name: string): Promise<Volume | null> {
   try {
     return await lookAt(pool, name);
   } catch (error) {

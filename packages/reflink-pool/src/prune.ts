@@ -1,26 +1,16 @@
 import { remove, sync } from '@platter/host/changes';
 import { because } from '@platter/host/door';
-import { list, stat, text } from '@platter/host/looks';
+import { stat } from '@platter/host/looks';
+import { isExported, openExports } from './exports.ts';
 import { isTwin, sideOf } from './naming.ts';
 import { type Policy, parsePolicy } from './policy.ts';
 import { hidden, type Pool } from './pool.ts';
 import { type Item, plan, type Verdict } from './retention.ts';
-import { readExport } from './sidecar.ts';
 import { put } from './steps.ts';
 import type { Revision, Volume } from './volume.ts';
 
 /** The policy of a volume: its own, else the pool's. */
 export const policyOf = ({ settings }: Pool, { file }: Volume): Policy => parsePolicy(file.policy ?? settings.policy);
-
-/** The numbers of a volume that open exports keep. */
-async function exportedNumbers(pool: Pool, { name }: Volume): Promise<Set<number>> {
-  const dir = hidden(pool, 'exports');
-  const names = ((await pool.host.query(list(dir))) ?? []).map((entry) => entry.name);
-  const open = names.filter((one) => one.endsWith('.json') && names.includes(one.replace(/json$/, 'img')));
-  const read = await Promise.all(open.map((one) => pool.host.query(text(`${dir}/${one}`))));
-  const exports = read.map((content) => (content === null ? null : readExport(content)));
-  return new Set(exports.flatMap((one) => (one?.volume === name && one.number !== null ? [one.number] : [])));
-}
 
 async function isPublished(pool: Pool, set: string): Promise<boolean> {
   return (await pool.host.query(stat(hidden(pool, `sets/${set}.json`)))) !== null;
@@ -29,14 +19,15 @@ async function isPublished(pool: Pool, set: string): Promise<boolean> {
 /** The revisions of a volume as retention sees them. */
 export async function itemsOf(pool: Pool, volume: Volume): Promise<Item[]> {
   if (volume.revisions.length === 0) return [];
-  const exported = await exportedNumbers(pool, volume);
+  const open = (await openExports(pool)).filter((one) => one.volume === volume.name);
   return Promise.all(
     volume.revisions.map(async (revision) => {
       const { facts, number, dev, ino, time } = revision;
+      const exported = open.some((one) => isExported(revision, one));
       const set = facts?.set && (await isPublished(pool, facts.set)) ? facts.set : null;
       const expiresAt = facts?.expiresAt ? Date.parse(facts.expiresAt) : null;
       const named = { twin: isTwin(volume, revision), side: sideOf(revision), label: facts?.label ?? null };
-      const kept = { pins: facts?.pins ?? [], expiresAt, set, exported: exported.has(number) };
+      const kept = { pins: facts?.pins ?? [], expiresAt, set, exported };
       return { number, image: `${dev}:${ino}`, time: Date.parse(time), ...named, ...kept };
     }),
   );

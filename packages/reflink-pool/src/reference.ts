@@ -3,7 +3,7 @@ import { Invalid } from '@platter/units/invalid';
 import { checkLabel, checkVolume } from './name.ts';
 import { latest } from './naming.ts';
 import { near } from './nearest.ts';
-import type { Revision, Volume } from './volume.ts';
+import type { Image, Revision, Volume } from './volume.ts';
 
 /** Which image of a volume is meant: a number, `head`, `latest`, or a label or set. */
 export interface Reference {
@@ -39,6 +39,13 @@ export function revisionOf(volume: Volume, target: Reference['target']): Revisio
   const [found] = wanted;
   if (found !== undefined) return found;
   throw new Failure('refused', `there is no revision ${volume.name}@${target}`, { hint: offers(volume, target) });
+}
+
+/** The committed image a reference means: a revision's, or the head. Failure refused when there is none. */
+export function imageOf(volume: Volume, target: Reference['target']): Image | Revision {
+  const image = revisionOf(volume, target) ?? volume.head;
+  if (image !== null) return image;
+  throw new Failure('refused', `${volume.name} has no head`, { hint: `${volume.name}@latest` });
 }
 
 const byNumber = ({ revisions }: Volume, number: number) => revisions.filter((one) => one.number === number);

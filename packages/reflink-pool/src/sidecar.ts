@@ -85,12 +85,14 @@ export type Session = Of<typeof session>;
 
 const member = object({ volume: text, number: number });
 
-/** `.platter/exports/<id>.json`: a link that keeps one image. */
+/** `.platter/exports/<id>.json`: of which volume the image is, how it was called, and until when it is kept. */
 const exportFile = object({
   volume: text,
   number: orNull(number),
   expiresAt: maybe(orNull(text)),
+  method: maybe(oneOf('link', 'reflink', 'copy')),
 });
+export type ExportFile = Of<typeof exportFile>;
 
 /** `.platter/sets/<name>.json`, and the same as `.intent` while it is being made. */
 const setFile = object({
@@ -141,6 +143,6 @@ export function readSession(content: string): Session | null {
 }
 
 /** The image an export keeps; null when the file is not an export. */
-export const readExport = (content: string) => read(exportFile, content);
+export const readExport = (content: string): ExportFile | null => read(exportFile, content);
 /** The members of a set; null when the file is not a set. */
 export const readSet = (content: string): SetFile | null => read(setFile, content);

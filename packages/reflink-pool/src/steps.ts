@@ -59,25 +59,35 @@ export async function note(pool: Pool, volume: Volume, session: { ino: bigint; b
   });
 }
 
-export interface Clone {
+/** An image to copy, and how: as the pool does unless said otherwise. */
+export interface Copying {
   from: Image;
-  to: string;
-  mode: number;
-  /** Milliseconds after which the clone is given up. */
+  how?: 'reflink' | 'copy';
+  /** Milliseconds after which a clone is given up. */
   timeout?: number;
   why: string;
+}
+
+export interface Clone extends Copying {
+  to: string;
+  mode: number;
   /** Called with the new image's inode before it gets its name. */
   named?: (ino: bigint) => Promise<void>;
 }
 
-/** CLONE: a copy with an inode of its own that shares all extents (or, in a pool that cannot, a sparse copy), put in place whole. */
-export async function clone(pool: Pool, { from, to, mode, timeout, why, named }: Clone): Promise<void> {
-  const { host, settings } = pool;
-  const copied = settings.backend === 'reflink' ? reflink : copy;
-  const limits = { timeout: settings.backend === 'reflink' ? (timeout ?? 60_000) : copyLimitMs(from.allocated) };
+/** The first half of CLONE: all bytes of an image under a temporary name, shared or, where that cannot be, copied with their holes. */
+export async function copied(pool: Pool, temp: string, { from, how, timeout, why }: Copying): Promise<Stat | null> {
+  const shared = (how ?? pool.settings.backend) === 'reflink';
+  const limits = { timeout: shared ? (timeout ?? 60_000) : copyLimitMs(from.allocated) };
+  await pool.host.change(because((shared ? reflink : copy)(from.path, temp, limits), why));
+  return complete(pool, temp, from);
+}
+
+/** CLONE: a copy with an inode of its own, put in place whole. */
+export async function clone(pool: Pool, { to, mode, named, ...copying }: Clone): Promise<void> {
+  const { host } = pool;
   await built(pool, to, async (temp) => {
-    await host.change(because(copied(from.path, temp, limits), why));
-    const made = await complete(pool, temp, from);
+    const made = await copied(pool, temp, copying);
     await host.change(chmod(temp, mode));
     await named?.(made?.ino ?? 0n);
     await host.change(sync(temp));

@@ -99,18 +99,3 @@ describe('a set', () => {
     expect((await say(disk, 'revert v --set s')).code).toBe(2);
   });
 });
-
-it('open exports are listed, and keep their revision from retention', async () => {
-  const disk = await poolOf('create v --size 512 --policy count=0,min=latest', 'start v', 'write x', 'stop v');
-  await write(disk, '/pool/.platter/exports/0123456789ab.json', { volume: 'v', number: 1, expiresAt: null });
-  await disk.change({
-    op: 'link',
-    from: '/pool/v.img.1@2026-11-20T08:00:00Z',
-    to: '/pool/.platter/exports/0123456789ab.img',
-  });
-  expect((await say(disk, 'list --exports')).records).toMatchObject([
-    { kind: 'Export', volume: 'v', number: 1, outcome: 'open' },
-  ]);
-  await go(disk, 'start v', 'write y', 'stop v');
-  expect((await say(disk, 'list --revisions')).names).toEqual(['v@1', 'v@2']);
-});

@@ -1,11 +1,10 @@
 import type { Call } from '@platter/command/call';
 import { verb } from '@platter/command/verb';
-import { Failure } from '@platter/host/failure';
 import { lookAt } from '../family.ts';
 import { poolRecord, revisionRecord, volumeRecord } from '../look.ts';
 import { mustExist } from '../machine.ts';
 import { glancing, openPool, type Pool, poolFlag } from '../pool.ts';
-import { parseReference, revisionOf } from '../reference.ts';
+import { imageOf, parseReference } from '../reference.ts';
 import { poolText, revisionText, volumeDetails } from '../shown/look.ts';
 
 export default verb({
@@ -40,8 +39,6 @@ async function showVolume(call: Call<unknown>, pool: Pool, name: string): Promis
 
 async function showState(call: Call<unknown>, pool: Pool, { volume: name, target }: ReturnType<typeof parseReference>) {
   const volume = await mustExist(pool, await lookAt(pool, name));
-  const image = revisionOf(volume, target) ?? volume.head;
-  if (image === null) throw new Failure('refused', `${name} has no head`, { hint: `${name}@latest` });
-  const record = revisionRecord(volume, image);
+  const record = revisionRecord(volume, imageOf(volume, target));
   await call.emit(record, { text: revisionText(record), name: record.ref });
 }

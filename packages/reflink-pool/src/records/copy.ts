@@ -2,14 +2,17 @@ import { record } from '@platter/command/record';
 import * as z from 'zod/mini';
 import { metadata, number, text } from './fields.ts';
 
+const method = z.enum(['link', 'reflink', 'copy']);
+
+/** Of one that had ended before, only the id is known; a file written elsewhere has none. */
 export const exported = record('Export', {
   metadata,
-  id: z.string(),
-  volume: z.string(),
+  id: text,
+  volume: text,
   number: number,
-  path: z.string(),
-  size: z.number(),
-  method: z.enum(['link', 'reflink', 'copy']),
+  path: text,
+  size: number,
+  method: z.nullable(method),
   expiresAt: text,
   outcome: z.enum(['open', 'written', 'ended']),
 });
