@@ -1,23 +1,23 @@
 import { remove } from '@platter/host/changes';
-import { differ } from '@platter/host/differ';
 import { because } from '@platter/host/door';
 import { Failure } from '@platter/host/failure';
-import { hold } from '@platter/host/looks';
 import { about } from './about.ts';
 import { living, withImage } from './facts.ts';
-import { imageOf, seal, takeFile } from './intake.ts';
+import { checkTaken, imageOf, seal, takeFile } from './intake.ts';
 import { locked } from './lock.ts';
 import { around, mustExist } from './machine.ts';
+import { withTwin } from './naming.ts';
 import { historyOff } from './policy.ts';
 import type { Pool } from './pool.ts';
 import { policyOf, prune } from './prune.ts';
 import type { ImportRecord } from './records/cycle.ts';
+import { isSame } from './same.ts';
 import { linkIn, segmentsOf } from './segments.ts';
 import type { IntakeWish, Taken } from './source.ts';
 import { built, put, replaceHead, saveHead } from './steps.ts';
 import { heldBy } from './stopping.ts';
 import { takeStream } from './take-stream.ts';
-import { exists, type Image, imageFacts, pathOf, type Volume } from './volume.ts';
+import { exists, type Image, pathOf, type Volume } from './volume.ts';
 
 export type ImportWish = IntakeWish & { create: boolean };
 
@@ -49,7 +49,8 @@ export function importFile(
     return built(pool, pathOf(volume, 'import'), async (temp) => {
       const taken =
         file === '-' ? await takeStream(pool, temp, wish) : await takeFile(pool, { path: file, temp }, wish);
-      await seal(pool, temp, { taken, wish });
+      checkTaken(taken, wish);
+      await seal(pool, temp);
       return adopted(pool, volume, { path: temp, taken });
     });
   });
@@ -83,15 +84,17 @@ export async function adopted(pool: Pool, volume: Volume, { path, taken, token }
   const { size, sha256, method } = taken;
   const image = await imageOf(pool, path, size);
   const told = { size, sha256, method, token: token ?? null, path: pathOf(volume, 'head') };
-  if (await isSame(pool, volume, { image, sha256 })) {
+  if (await isSame(pool, volume, { image, taken })) {
     await pool.host.change(because(remove(path), 'the head holds these bytes already'));
-    await pruned(pool, volume, image);
+    await pruned(pool, volume);
     return recordOf(volume.name, { ...told, outcome: 'unchanged' });
   }
-  if (sha256 !== null || volume.sidecar === 'absent') await noteImage(pool, volume, { image, sha256 });
+  if (sha256 !== null || taken.consistency !== null || volume.sidecar === 'absent')
+    await noteImage(pool, volume, { image, taken });
   const savedAs = volume.head === null || historyOff(policyOf(pool, volume)) ? null : await saveHead(pool, volume);
   await become(pool, volume, image);
-  await pruned(pool, volume, image);
+  const head = { ...image, path: pathOf(volume, 'head') };
+  if (volume.head !== null) await pruned(pool, { ...withTwin(volume, savedAs), head, prepared: null });
   return recordOf(volume.name, { ...told, outcome: 'imported', savedAs });
 }
 
@@ -101,52 +104,24 @@ async function become(pool: Pool, volume: Volume, image: Image): Promise<void> {
   else await replaceHead(pool, volume, { path: image.path, image, why });
 }
 
-/** Notes the digest, and for a new volume that it is one (then with the pool's policy). */
-async function noteImage(
-  pool: Pool,
-  volume: Volume,
-  { image, sha256 }: { image: Image; sha256: string | null },
-): Promise<void> {
-  const images = sha256 === null ? living(volume).images : withImage(volume, image, { sha256, consistency: null });
+type Come = { image: Image; taken: Taken };
+
+/** Notes the digest and how far it can be trusted, and for a new volume that it is one (then with the pool's policy). */
+async function noteImage(pool: Pool, volume: Volume, { image, taken }: Come): Promise<void> {
+  const { sha256, consistency } = taken;
+  const plain = sha256 === null && consistency === null;
+  const images = plain ? living(volume).images : withImage(volume, image, { sha256, consistency });
   const policy = exists(volume) ? volume.file.policy : null;
-  await put(pool, volume, { images, policy, why: sha256 === null ? 'a new volume' : 'the digest of what came in' });
+  await put(pool, volume, { images, policy, why: plain ? 'a new volume' : 'what is known of what came in' });
 }
 
-async function isSame(
-  pool: Pool,
-  volume: Volume,
-  { image, sha256 }: { image: Image; sha256: string | null },
-): Promise<boolean> {
-  const { head } = volume;
-  if (head === null || head.size !== image.size || pool.host.dry) return false;
-  const known = imageFacts(volume, head)?.sha256 ?? null;
-  if (known !== null && sha256 !== null) return known === sha256;
-  return pool.settings.backend === 'reflink' && sharesAll(pool, head.path, image.path);
-}
-
-/** Whether two files are one by their extents; what cannot be compared that way is another. */
-async function sharesAll(pool: Pool, a: string, b: string): Promise<boolean> {
-  const [from, to] = [await pool.host.query(hold(a)), await pool.host.query(hold(b))];
-  try {
-    const { ranges } = await differ(pool.host, { from, to }, { method: 'extents', align: 4096 });
-    return ranges.length === 0;
-  } catch (error) {
-    if (error instanceof Failure) return false;
-    throw error;
-  } finally {
-    from.close();
-    to.close();
-  }
-}
-
-async function pruned(pool: Pool, volume: Volume, image: Image): Promise<void> {
-  if (pool.host.dry || volume.head === null) return;
+/** Retention after an import; that it failed does not undo it. `imagined` is the volume where a dry run cannot look. */
+async function pruned(pool: Pool, imagined: Volume): Promise<void> {
   const { lookAt } = await import('./family.ts');
-  const after = await lookAt(pool, volume.name);
   try {
-    await prune(pool, { ...after, head: after.head ?? image });
+    await prune(pool, pool.host.dry ? imagined : await lookAt(pool, imagined.name));
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    pool.call.warn(`${volume.name} could not be pruned: ${error.message}`);
+    pool.call.warn(`${imagined.name} could not be pruned: ${error.message}`);
   }
 }

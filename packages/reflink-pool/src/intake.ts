@@ -21,10 +21,12 @@ export async function takeFile(
   try {
     await checkSource(pool, held, wish);
     const method = await bring(pool, { held, temp, method: await methodOf(pool, held, wish), wish });
-    const size = pool.host.dry ? held.size : ((await pool.host.query(lstat(temp)))?.size ?? 0);
+    const { dry } = pool.host;
+    const size = dry ? held.size : ((await pool.host.query(lstat(temp)))?.size ?? 0);
     if (!wish.live && !held.same())
       throw new Failure('busy', `${path} was written while it was imported`, { hint: 'try again' });
-    return { method, size, sha256: wish.sha256 === null || pool.host.dry ? null : await digestOf(pool, temp) };
+    const sha256 = wish.sha256 === null ? null : await digestOf(pool, dry ? path : temp);
+    return { method, size, sha256, consistency: wish.live ? 'crash' : null, from: path };
   } finally {
     held.close();
   }
@@ -77,26 +79,28 @@ async function bring(pool: Pool, bringing: Bringing): Promise<'reflink' | 'copy'
 }
 
 /** The SHA-256 of a file, in hex. */
-async function digestOf({ host }: Pool, path: string): Promise<string> {
+export async function digestOf({ host }: Pool, path: string): Promise<string> {
   const program = run('sha256sum', ['--', path], { timeout: 24 * 3_600_000 });
   return must(program, await host.query(program)).stdout.slice(0, 64);
 }
 
-/** What arrived must be what was announced; then nobody may write it any more. */
-export async function seal(
-  pool: Pool,
-  temp: string,
-  { taken, wish }: { taken: Taken; wish: IntakeWish },
-): Promise<void> {
-  const { size, sha256 } = taken;
+/** What arrived must be what was announced. */
+export function checkTaken(
+  { size, sha256 }: Pick<Taken, 'size' | 'sha256'>,
+  wish: Pick<IntakeWish, 'size' | 'sha256'>,
+): void {
   const wrong = (what: string, expected: string, got: string) =>
     new Failure('corrupt', `the import is ${what}`, { details: { expected, got } });
   if (wish.size !== null && size !== wish.size)
     throw wrong(size < wish.size ? 'too short' : 'too long', formatted(wish.size), formatted(size));
   if (wish.sha256 !== null && sha256 !== null && sha256 !== wish.sha256)
     throw wrong('not what its digest says', wish.sha256, sha256);
-  await pool.host.change(because(chmod(temp, 0o400), 'committed images are written by nobody'));
-  await pool.host.change(sync(temp));
+}
+
+/** From here on nobody writes it. */
+export async function seal(pool: Pool, path: string): Promise<void> {
+  await pool.host.change(because(chmod(path, 0o400), 'committed images are written by nobody'));
+  await pool.host.change(sync(path));
 }
 
 const formatted = (bytes: number) => `${formatSize(bytes)} (${bytes})`;

@@ -4,13 +4,14 @@ import { Failure } from '@platter/host/failure';
 import { lookAt } from './family.ts';
 import type { Pending } from './pending.ts';
 import type { Pool } from './pool.ts';
+import { refuseStrange } from './strange.ts';
 import { take } from './take.ts';
-import { pathOf, type Volume } from './volume.ts';
+import type { Volume } from './volume.ts';
 
 /**
  * Holds the volume's lock while `work` runs, first finishing what a crash left: a removal goes on, temporaries and an
- * import without a session go, and a set that
- * names it is finished under the locks of all its members. `work` gets the volume as it is after that.
+ * import without a session go, and a set that names it is finished under the locks of all its members. `work` gets the
+ * volume as it is after that.
  */
 export async function locked<T>(pool: Pool, name: string, work: (volume: Volume) => Promise<T>): Promise<T> {
   const { wait } = pool.call.flags as { wait: number };
@@ -29,7 +30,7 @@ export async function locked<T>(pool: Pool, name: string, work: (volume: Volume)
 
 /** The volume without what a crash left. Failure corrupt when its sidecar cannot be read: nothing is built on that. */
 export async function finished(pool: Pool, volume: Volume): Promise<Volume> {
-  refuseStrange(volume);
+  refuseStrange(volume, 'head', 'work');
   if (volume.sidecar === 'damaged')
     throw new Failure('corrupt', `${pool.volumeFile(volume.name)} is not a volume's sidecar`, {
       hint: `mv it aside: labels and pins of ${volume.name} are lost, data is not`,
@@ -42,15 +43,6 @@ export async function finished(pool: Pool, volume: Volume): Promise<Volume> {
   const stray = volume.importing !== null && volume.file.import === null ? volume.importing : null;
   if (stray !== null) await pool.host.change(because(remove(stray.path), 'an import that was never announced'));
   return { ...volume, temps: [], importing: stray === null ? volume.importing : null };
-}
-
-function refuseStrange(volume: Volume): void {
-  const { name, strange } = volume;
-  const path = strange.find((one) => one === pathOf(volume, 'head') || one === pathOf(volume, 'work'));
-  if (path === undefined) return;
-  throw new Failure('refused', `will not touch ${name}: ${path} is not a regular file`, {
-    hint: 'move it out of the pool',
-  });
 }
 
 /** What a finished removal leaves, for a dry run that cannot look. */

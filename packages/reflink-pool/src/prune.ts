@@ -5,7 +5,7 @@ import { isExported, openExports } from './exports.ts';
 import { isTwin, sideOf } from './naming.ts';
 import { type Policy, parsePolicy } from './policy.ts';
 import { hidden, type Pool } from './pool.ts';
-import { type Item, plan, type Verdict } from './retention.ts';
+import { type Item, plan } from './retention.ts';
 import { put } from './steps.ts';
 import type { Revision, Volume } from './volume.ts';
 
@@ -33,26 +33,29 @@ export async function itemsOf(pool: Pool, volume: Volume): Promise<Item[]> {
   );
 }
 
-/** Removes what the policy lets go, `free=` aside; the numbers that went, ascending. */
+/**
+ * Removes what the policy lets go, `free=` aside; the numbers that went, ascending. A volume without a head loses
+ * nothing: any of its revisions may be what repairs it.
+ */
 export async function prune(pool: Pool, volume: Volume): Promise<number[]> {
+  if (volume.head === null) return [];
   const verdicts = plan(await itemsOf(pool, volume), policyOf(pool, volume), pool.call.now());
-  const going = verdicts.filter(({ keep }) => !keep);
+  const going = volume.revisions.flatMap((one, at) => (verdicts[at]?.keep === false ? [{ one, ...verdicts[at] }] : []));
   if (going.length === 0) return [];
-  await guardNumbers(pool, volume, going);
-  for (const { item, reason } of going)
-    for (const { path } of named(volume, item.number)) await pool.host.change(because(remove(path), reason));
+  await guardNumbers(
+    pool,
+    volume,
+    going.map(({ one }) => one),
+  );
+  for (const { one, reason } of going) await pool.host.change(because(remove(one.path), reason));
   await pool.host.change(sync(volume.dir));
-  return going.map(({ item }) => item.number);
+  return going.map(({ one }) => one.number);
 }
 
-const named = ({ revisions }: Volume, number: number): Revision[] =>
-  revisions.filter((revision) => revision.number === number);
-
 /** Before the highest number goes it is noted, so that it is never given again (N4). */
-async function guardNumbers(pool: Pool, volume: Volume, going: readonly Verdict[]): Promise<void> {
+async function guardNumbers(pool: Pool, volume: Volume, going: readonly Revision[]): Promise<void> {
   const top = volume.revisions.at(-1)?.number ?? 0;
-  if (!going.some(({ item }) => item.number === top)) return;
-  await noteNumber(pool, volume, top);
+  if (going.some(({ number }) => number === top)) await noteNumber(pool, volume, top);
 }
 
 /** PUTs the counter unless it already says so. */

@@ -6,8 +6,8 @@ import { around, mustExist } from './machine.ts';
 import type { Pool } from './pool.ts';
 import type { RevertRecord } from './records/cycle.ts';
 import { type Reference, revisionOf } from './reference.ts';
-import { stopped } from './stop.ts';
-import { heldBy } from './stopping.ts';
+import { drop } from './stop.ts';
+import { decideStop, heldBy } from './stopping.ts';
 import { stopwatch } from './stopwatch.ts';
 import type { Revision, Volume } from './volume.ts';
 
@@ -23,8 +23,9 @@ export function revert(pool: Pool, { volume: name, target }: Reference, wish: Re
     const volume = await mustExist(pool, found);
     refuseOther(volume);
     const revision = revisionOf(volume, target);
-    const rested = await withoutWork(pool, volume, wish);
-    return reverted(pool, rested, revision);
+    if (revision === null) refuseHeadless(volume);
+    const clear = await clearing(pool, volume, wish);
+    return reverted(pool, await clear(), revision);
   });
 }
 
@@ -38,27 +39,38 @@ export function refuseOther({ name, file, importing }: Volume): void {
   });
 }
 
-/** A working copy must never outlive its base: it is in use, in the way, or thrown away as was said. */
-export async function withoutWork(pool: Pool, volume: Volume, { discard, confirmed }: RevertWish): Promise<Volume> {
+function refuseHeadless({ name, head }: Volume): void {
+  if (head !== null) return;
+  throw new Failure('refused', `${name} has no head`, { hint: `reflink-pool revert ${name}@latest` });
+}
+
+/**
+ * A working copy must never outlive its base: it is in use, in the way, or may be thrown away as was said. That is only
+ * looked at here; what comes back does it, and gives the volume without it. Nothing is pruned: the target would go too.
+ */
+export async function clearing(
+  pool: Pool,
+  volume: Volume,
+  { discard, confirmed }: RevertWish,
+): Promise<() => Promise<Volume>> {
   const { name, work } = volume;
-  if (work === null) return volume;
+  if (work === null) return async () => volume;
   const machine = await around(pool, volume, true);
   if (machine.holders.length > 0) throw heldBy(name, 'revert', machine.holders);
   if (!discard || !confirmed)
     throw new Failure('refused', `will not revert ${name}: it is started, and what was written would be lost`, {
       hint: `reflink-pool stop ${name}, or --discard --confirm=${name}`,
     });
-  return (await stopped(pool, { volume, machine }, { discard, confirmed, always: false })).after;
+  decideStop(volume, machine, { discard, confirmed, always: false });
+  return async () => (await drop(pool, volume, 'discarded')).after;
 }
 
 async function reverted(pool: Pool, volume: Volume, revision: Revision | null): Promise<RevertRecord> {
-  const { name, head } = volume;
+  const { name } = volume;
   const ms = stopwatch();
   const to = revision?.number ?? null;
   const already: RevertRecord = { ...about('Revert', name), to, savedAs: null, outcome: 'already', ms: 0 };
-  if (revision === null && head !== null) return already;
-  if (revision === null)
-    throw new Failure('refused', `${name} has no head`, { hint: `reflink-pool revert ${name}@latest` });
+  if (revision === null) return already;
   const done = await backTo(pool, volume, revision);
   return done === null ? already : { ...already, ...done, outcome: 'reverted', ms: ms() };
 }

@@ -12,7 +12,7 @@ import { type Pending, pendingSets } from './pending.ts';
 import { hidden, type Pool } from './pool.ts';
 import type { RevertRecord } from './records/cycle.ts';
 import type { SetRecord } from './records/look.ts';
-import { type RevertWish, refuseOther, withoutWork } from './revert.ts';
+import { clearing, type RevertWish, refuseOther } from './revert.ts';
 import { complete, settleSet, sweepSets } from './settle.ts';
 import { readSet, type SetFile } from './sidecar.ts';
 import { built } from './steps.ts';
@@ -68,11 +68,10 @@ export const volumesIn = ({ members }: SetFile): string[] => members.map(({ volu
 async function reverted(pool: Pool, pending: Pending, wish: SetWish): Promise<RevertRecord[]> {
   await sweepSets(pool);
   const members = await Promise.all(pending.members.map(({ volume, number }) => memberOf(pool, volume, number)));
-  const records: RevertRecord[] = [];
-  for (const { volume, revision } of members) {
-    const rested = await withoutWork(pool, volume, { ...wish, confirmed: wish.confirm.includes(volume.name) });
-    records.push(recordOf({ volume: rested, revision }));
-  }
+  const confirmed = ({ name }: Volume) => ({ ...wish, confirmed: wish.confirm.includes(name) });
+  const clears = await Promise.all(members.map(({ volume }) => clearing(pool, volume, confirmed(volume))));
+  for (const clear of clears) await clear();
+  const records = members.map(recordOf);
   if (records.every(({ outcome }) => outcome === 'already')) return records;
   await announce(pool, pending);
   const before = await complete(pool, pending);

@@ -4,6 +4,7 @@ import { lstat } from '@platter/host/looks';
 import { containerOf } from './container.ts';
 import { holders } from './machine.ts';
 import type { Pool } from './pool.ts';
+import type { ImageFacts } from './sidecar.ts';
 
 /** How the bytes of a source come in. */
 export interface IntakeWish {
@@ -22,6 +23,10 @@ export interface Taken {
   method: Method;
   size: number;
   sha256: string | null;
+  /** `crash` of a file that may have been written meanwhile. */
+  consistency: ImageFacts['consistency'];
+  /** The file that holds these bytes already; null for a stream. */
+  from: string | null;
 }
 
 /** Refuses what is no raw image of whole sectors at rest. */
@@ -48,7 +53,8 @@ export function checkLength(path: string, size: number): void {
   throw new Failure('refused', `will not import ${path}: ${size} bytes are no whole number of sectors of 512`);
 }
 
-async function refuseContainer(held: Held): Promise<void> {
+/** Refuses a file that begins or ends like a container. */
+export async function refuseContainer(held: Held): Promise<void> {
   const bytes = source(held);
   const [start, end] = [await bytes.read(0, 512), await bytes.read(held.size - 512, 512)];
   refuseFormat(held.path, containerOf(start, end));

@@ -54,7 +54,7 @@ async function costOf(pool: Pool, { does }: Start, image: Image | null): Promise
 function perform(scene: Scene, decision: Start): Promise<Told> {
   switch (decision.does) {
     case 'nothing':
-      return Promise.resolve({ path: decision.path, outcome: decision.outcome });
+      return Promise.resolve(served(scene, decision));
     case 'resume':
       return resume(scene);
     case 'rename':
@@ -73,6 +73,13 @@ function perform(scene: Scene, decision: Start): Promise<Told> {
       throw new Error('settled before');
   }
 }
+
+/** What is there already, as its session tells it. */
+const served = ({ volume }: Scene, { path, outcome }: Start & { does: 'nothing' }): Told => ({
+  path,
+  outcome,
+  unclean: volume.session?.unclean ?? false,
+});
 
 async function resume({ pool, volume, machine }: Scene): Promise<Told> {
   const work = volume.work as Image;
@@ -121,9 +128,12 @@ async function linkSource({ pool, volume, machine }: Scene): Promise<Told> {
   return { path: to, method };
 }
 
+/** The source is not locked: a commit that crosses makes it another image than the one that was looked at. */
 async function overlay(scene: Scene): Promise<Told> {
-  const linked = await linkSource(scene);
-  return cloneHead(scene, { ...(scene.machine.source?.head as Image), path: linked.path });
+  const { path } = await linkSource(scene);
+  const known = scene.machine.source?.head as Image;
+  const linked = scene.pool.host.dry ? null : await scene.pool.host.query(lstat(path));
+  return cloneHead(scene, { ...known, ...linked, path });
 }
 
 async function sparse({ pool, volume, machine }: Scene): Promise<Told> {

@@ -1,8 +1,9 @@
 import { Failure } from '@platter/host/failure';
-import { formatSize } from '@platter/units/size';
+import { formatSize, sizeWord } from '@platter/units/size';
 import type { Machine } from './machine.ts';
 import { sameImage } from './naming.ts';
 import { isPrepared, stateOf } from './state.ts';
+import { refuseStrange } from './strange.ts';
 import { pathOf, type Volume } from './volume.ts';
 
 /** What the person wants of a start. Sizes in bytes. */
@@ -29,7 +30,7 @@ export function decideStart(volume: Volume, machine: Machine, wish: StartWish): 
       hint: `reflink-pool import ${name} --commit ${file.import.token}, or --abort`,
     });
   if (wish.prepare) return decidePrepare(volume, wish);
-  return served(volume, machine) ?? dirty(volume, machine, wish) ?? fresh(volume, machine, wish);
+  return served(volume, machine) ?? dirty(volume, wish) ?? fresh(volume, machine, wish);
 }
 
 /** Rows that touch nothing: what is not written, and what runs already. */
@@ -52,17 +53,28 @@ export function isOutdated({ head }: Pick<Volume, 'head'>, source: Volume | null
 }
 
 /** Rows about a saved volume whose working copy nobody uses any more. */
-function dirty({ name, work, file }: Volume, _machine: Machine, { onDirty, confirmed }: StartWish): Start | null {
+function dirty(volume: Volume, wish: StartWish): Start | null {
+  const { name, work, file } = volume;
+  const { onDirty, confirmed } = wish;
   if (file.volumeKind !== 'saved' || work === null) return null;
   if (work.nlink !== 1) throw sharedWork(name, work.path);
   if (onDirty === 'resume') return { does: 'resume' };
-  if (onDirty === 'commit' || (onDirty === 'discard' && confirmed)) return { does: 'settle', how: onDirty };
-  const hint =
-    onDirty === 'discard'
-      ? `--confirm=${name}`
-      : `reflink-pool start ${name} --on-dirty resume, or reflink-pool stop ${name}`;
-  throw new Failure('refused', `will not start ${name}: it was not stopped before the last restart`, { hint });
+  if (onDirty === 'refuse' || (onDirty === 'discard' && !confirmed)) throw notStopped(name, onDirty);
+  if (onDirty === 'discard' && volume.head === null) throw headless(name);
+  refuseFull(name, wish);
+  return { does: 'settle', how: onDirty };
 }
+
+const notStopped = (name: string, onDirty: 'discard' | 'refuse'): Failure =>
+  new Failure('refused', `will not start ${name}: it was not stopped before the last restart`, {
+    hint:
+      onDirty === 'discard'
+        ? `--confirm=${name}`
+        : `reflink-pool start ${name} --on-dirty resume, or reflink-pool stop ${name}`,
+  });
+
+const headless = (name: string): Failure =>
+  new Failure('refused', `will not start ${name}: it has no head`, { hint: `reflink-pool revert ${name}@latest` });
 
 /** A working copy with a further name: writing it, or making it the head, would change what that name means. */
 export const sharedWork = (name: string, path: string): Failure =>
@@ -73,10 +85,7 @@ export const sharedWork = (name: string, path: string): Failure =>
 
 function fresh(volume: Volume, { source }: Machine, wish: StartWish): Start {
   const { name, file, head } = volume;
-  if (file.volumeKind === 'saved' && head === null)
-    throw new Failure('refused', `will not start ${name}: it has no head`, {
-      hint: `reflink-pool revert ${name}@latest`,
-    });
+  if (file.volumeKind === 'saved' && head === null) throw headless(name);
   if (file.volumeKind === 'snapshot' && !source?.head)
     throw new Failure('refused', `will not start ${name}: its source ${file.source} has no head`, {
       hint: `reflink-pool show ${file.source}`,
@@ -93,7 +102,7 @@ function refuseFull(name: string, { free, reserve }: StartWish): void {
   if (free >= reserve) return;
   throw new Failure('refused', `will not start ${name}: too little space for what it will write`, {
     details: { have: formatSize(free), need: formatSize(reserve) },
-    hint: 'free some space, or --reserve 0',
+    hint: `reflink-pool prune with free=${sizeWord(reserve)} in its policy, or --reserve 0`,
   });
 }
 
@@ -102,6 +111,7 @@ function decidePrepare(volume: Volume, wish: StartWish): Start {
   if (file.volumeKind !== 'saved' || !file.rw || head === null || work !== null)
     throw new Failure('refused', `will not prepare ${name}: only a stopped, writable, saved volume can be prepared`);
   if (isPrepared(volume)) return { does: 'nothing', path: pathOf(volume, 'prepared'), outcome: 'already' };
+  refuseStrange(volume, 'prepared');
   refuseFull(name, wish);
   return { does: 'prepare' };
 }

@@ -21,10 +21,13 @@ export function stateOf({ head, work, session, file, revisions }: Facts, { bootI
 
 const sameBytes = (a: Image, b: Image) => a.size === b.size && a.mtimeNs === b.mtimeNs;
 
-/** Whether the working copy surely still holds the head's bytes: it began with the head's mtime, in this boot. */
+/**
+ * Whether the working copy surely still holds the head's bytes: it began with the head's mtime, in this boot. One that
+ * was resumed after a restart did not: a power cut can lose the mtime of a write that it kept.
+ */
 export function isUnchanged({ head, work, session }: Facts, bootId: string): boolean {
   if (head === null || work === null || session === null) return false;
-  return sameBytes(head, work) && session.ino === String(work.ino) && session.bootId === bootId;
+  return sameBytes(head, work) && session.ino === String(work.ino) && session.bootId === bootId && !session.unclean;
 }
 
 /** Whether the copy made ahead is still one of the head. */

@@ -76,7 +76,7 @@ async function perform(
 }
 
 /** The working copy goes, and with a snapshot its own name of the head. */
-async function drop(pool: Pool, volume: Volume, outcome: 'removed' | 'discarded'): Promise<Result> {
+export async function drop(pool: Pool, volume: Volume, outcome: 'removed' | 'discarded'): Promise<Result> {
   const { work, head, file } = volume;
   const going = [work, file.volumeKind === 'snapshot' ? head : null].filter((image) => image !== null);
   for (const { path } of going) await pool.host.change(because(remove(path), `${volume.name} is ${outcome}`));

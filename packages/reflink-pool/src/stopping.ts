@@ -25,6 +25,14 @@ export function decideStop(volume: Volume, machine: Machine, wish: StopWish): St
   }
   if (machine.holders.length > 0) throw heldBy(name, 'stop', machine.holders);
   if (work.nlink !== 1) throw sharedWork(name, work.path);
+  if (file.volumeKind !== 'saved' && wish.label !== undefined)
+    throw new Failure(
+      'refused',
+      `${name} is ${file.volumeKind} and has no revisions: it cannot keep what was written`,
+      {
+        hint: `reflink-pool import NEW ${work.path} --create`,
+      },
+    );
   if (file.volumeKind !== 'saved') return 'throw away';
   if (wish.discard) return decideDiscard(volume, wish);
   return isUnchanged(volume, machine.bootId) && !wish.always ? 'rest' : 'commit';

@@ -32,5 +32,5 @@ export async function takeStream(pool: Pool, temp: string, wish: IntakeWish): Pr
   checkLength('stdin', size);
   if (!wish.raw) refuseFormat('stdin', containerOf(first, last));
   await host.change(truncate(temp, size));
-  return { method: 'stream', size, sha256: hash.digest('hex') };
+  return { method: 'stream', size, sha256: hash.digest('hex'), consistency: null, from: null };
 }

@@ -17,6 +17,8 @@ interface Node {
 
 const textOf = (data: string | Uint8Array) => (typeof data === 'string' ? data : Buffer.from(data).toString('latin1'));
 const sectors = 512;
+/** Inodes are made, one after the other, when the verbs run. */
+const born = BigInt(Date.parse('2026-11-20T12:00:00Z')) * 1_000_000n;
 const xfs = 0x58465342;
 const ended = (stdout: string): Output => ({ code: 0, stdout, stderr: '', report: '' });
 const wrong = (code: string, what: string) => new Failure('failed', `could not ${what}: ${code}`, { cause: { code } });
@@ -77,7 +79,7 @@ export class Disk implements Host {
     const { ino, dir, size, mode, mtimeNs } = node;
     const nlink = [...this.names.values()].filter((one) => one === node).length;
     const known = { kind: dir ? ('dir' as const) : ('file' as const), dev: 7n, ino: BigInt(ino), rdev: 0n, size };
-    return { ...known, allocated: size, mode, nlink, uid: 0, gid: 0, mtimeNs, birthNs: BigInt(ino) };
+    return { ...known, allocated: size, mode, nlink, uid: 0, gid: 0, mtimeNs, birthNs: born + BigInt(ino) };
   }
 
   #list(path: string): Entry[] | null {

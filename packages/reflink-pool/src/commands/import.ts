@@ -58,16 +58,34 @@ function perform(call: Call<Flags>, pool: Pool, { name, file }: { name: string; 
   return importFile(pool, { name, file: file === '-' ? '-' : resolve(call.cwd, file) }, wish);
 }
 
-function checkFlags(
-  { share, copy, begin: opens, commit, abort: ends, size, live }: Flags,
-  file: string | undefined,
-): void {
+/** The ways to import, and the flags each of them reads. */
+const ways = {
+  FILE: ['create', 'size', 'sha256', 'format', 'share', 'copy', 'live'],
+  '-': ['create', 'size', 'sha256', 'format'],
+  '--begin': ['create', 'size'],
+  '--commit': ['sha256', 'format'],
+  '--abort': [],
+} as const;
+
+function checkFlags(flags: Flags, file: string | undefined): void {
+  const { share, copy, live, begin: opens, size } = flags;
   if (share && copy) throw new Invalid('--share and --copy exclude each other');
   if (live && copy) throw new Invalid('--live and --copy exclude each other');
-  const ways = [file !== undefined, opens, commit !== undefined, ends !== undefined].filter(Boolean).length;
-  if (ways !== 1) throw new Invalid('say one of FILE, -, --begin, --commit TOKEN and --abort TOKEN');
+  const way = wayOf(flags, file);
+  const stray = ways.FILE.find((name) => given(flags[name]) && !(ways[way] as readonly string[]).includes(name));
+  if (stray !== undefined) throw new Invalid(`--${stray} does not go with ${way}`);
   if (opens && size === undefined) throw new Invalid('--begin needs --size');
   if (size !== undefined) checkSize(size);
+}
+
+const given = (value: unknown) => value !== undefined && value !== false;
+
+function wayOf({ begin: opens, commit, abort: ends }: Flags, file: string | undefined): keyof typeof ways {
+  const said = { FILE: file !== undefined && file !== '-', '-': file === '-', '--begin': opens };
+  const more = { ...said, '--commit': commit !== undefined, '--abort': ends !== undefined };
+  const [way, other] = (Object.keys(more) as (keyof typeof ways)[]).filter((one) => more[one]);
+  if (way !== undefined && other === undefined) return way;
+  throw new Invalid('say one of FILE, -, --begin, --commit TOKEN and --abort TOKEN');
 }
 
 function checkDigest(word: string): string {

@@ -6,7 +6,7 @@ import { Invalid } from '@platter/units/invalid';
 import { spread } from '../machine.ts';
 import { checkLabel } from '../name.ts';
 import { lockFlags, openPool } from '../pool.ts';
-import { prepareAhead } from '../prepare.ts';
+import { decideAhead, prepareAhead } from '../prepare.ts';
 import { commitText } from '../shown/cycle.ts';
 import { stop } from '../stop.ts';
 import { checkWords, volumeIn } from '../words.ts';
@@ -39,8 +39,10 @@ export default verb({
       await stop(pool, name, {
         ...wish,
         told: async ({ record, after }) => {
-          await call.emit(record, { text: commitText(record), name });
-          if (!bare) await prepareAhead(pool, { record, after });
+          const ahead = bare ? null : await decideAhead(pool, { record, after });
+          const prepared = record.prepared || ahead !== null;
+          await call.emit({ ...record, prepared }, { text: commitText(record), name });
+          if (ahead !== null) await prepareAhead(pool, after, ahead);
         },
       });
     });

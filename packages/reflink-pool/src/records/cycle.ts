@@ -21,6 +21,7 @@ export const commit = record('Commit', {
   savedAs: number,
   head: text,
   pruned: z.array(z.number()),
+  /** A copy for the next start is there, or is made as soon as this is said. */
   prepared: z.boolean(),
   unclean: z.boolean(),
   ms: z.number(),
