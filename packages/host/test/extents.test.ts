@@ -29,6 +29,14 @@ describe('filefrag', () => {
     expect(read('hole-only')).toEqual([]);
   });
 
+  it('tells the shared mappings from the others, in any place of the flags', () => {
+    const seen: boolean[] = [];
+    const sink = { count: 0, push: ({ shared }: { shared: boolean }) => void seen.push(shared) };
+    for (const line of answer('filefrag/xfs-shared-unwritten').split('\n')) readRow(line, sink);
+    readRow('   4:        0..    8191:   4096..  12287:   8192:             last,shared,eof', sink);
+    expect(seen).toEqual([true, false, true, false, true]);
+  });
+
   it('takes compressed and inline extents for opaque', () => {
     expect(new Set(read('btrfs-zstd').map(({ kind }) => kind))).toEqual(new Set(['opaque']));
     expect(read('btrfs-inline')).toEqual([{ at: 0, length: 4096, address: 0, kind: 'opaque' }]);

@@ -1,5 +1,5 @@
 import type { Host } from '../door.ts';
-import { ExtentTable, type Kind } from '../extents.ts';
+import { type Extent, ExtentTable, type Kind } from '../extents.ts';
 import { Failure } from '../failure.ts';
 import type { Held } from '../hold.ts';
 import { run } from '../looks.ts';
@@ -16,17 +16,23 @@ function kindOf(flags: readonly string[]): Kind {
   return flags.includes('unwritten') ? 'zero' : 'data';
 }
 
-/** Reads `filefrag -v -b1` line by line into a table; a line of an unknown shape is "could not tell". */
-export function readRow(line: string, table: ExtentTable): void {
-  const [, first, , physical, , length, flags] = row.exec(line) ?? [];
-  if (first !== undefined && physical !== undefined && length !== undefined && flags !== undefined)
-    table.push({
-      at: Number(first),
-      length: Number(length),
-      address: Number(physical),
-      kind: kindOf(flags.split(',')),
-    });
-  else if (!other.test(line))
+/** One extent as the filesystem tells it; `shared` when another file maps it too. */
+export type Mapping = Extent & { shared: boolean };
+
+/** What takes the mappings of a file, in ascending order, and knows how many it has. */
+export interface Sink {
+  readonly count: number;
+  push(mapping: Mapping): void;
+}
+
+/** Reads `filefrag -v -b1` line by line into a sink; a line of an unknown shape is "could not tell". */
+export function readRow(line: string, sink: Sink): void {
+  const [, first, , physical, , length, words] = row.exec(line) ?? [];
+  if (first !== undefined && physical !== undefined && length !== undefined && words !== undefined) {
+    const flags = words.split(',');
+    const place = { at: Number(first), length: Number(length), address: Number(physical) };
+    sink.push({ ...place, kind: kindOf(flags), shared: flags.includes('shared') });
+  } else if (!other.test(line))
     throw new Failure('failed', 'could not tell the extents: filefrag printed an unknown line', {
       details: { line: line.slice(0, 120) },
     });
@@ -55,28 +61,31 @@ export const mapping = (fd: number, timeout = 120_000) =>
   run('filefrag', ['-s', '-v', '-b1', '--', '/proc/self/fd/3'], { inherit: [fd], timeout });
 
 /** The extents of an open file, flushed first. Failure failed when the filesystem cannot tell them. */
-export async function extentsOf(host: Host, held: Held, limits: MapLimits = {}): Promise<ExtentTable> {
-  const { timeout, atMost = Number.POSITIVE_INFINITY } = limits;
-  const table = new ExtentTable();
+export const extentsOf = (host: Host, held: Held, limits: MapLimits = {}): Promise<ExtentTable> =>
+  mapInto(host, held, { ...limits, sink: new ExtentTable() });
+
+/** The same into whatever takes them, which is given back. */
+export async function mapInto<S extends Sink>(host: Host, held: Held, to: MapLimits & { sink: S }): Promise<S> {
+  const { timeout, atMost = Number.POSITIVE_INFINITY, sink } = to;
   let wrong: unknown;
-  const { feed, end } = lines((line) => readRow(line, table));
+  const { feed, end } = lines((line) => readRow(line, sink));
   const watch = (chunk: string) => {
     try {
       feed(chunk);
     } catch (error) {
       wrong = error;
     }
-    return wrong === undefined && table.count < atMost;
+    return wrong === undefined && sink.count < atMost;
   };
   const unpin = held.pin();
   try {
     const program = { ...mapping(held.fd, timeout), watch };
     const output = await host.query(program);
     if (wrong !== undefined) throw wrong;
-    if (table.count >= atMost) return table;
+    if (sink.count >= atMost) return sink;
     must(program, output);
     end();
-    return table;
+    return sink;
   } finally {
     unpin();
   }
