@@ -4,6 +4,7 @@ import about from '../package.json' with { type: 'json' };
 
 await main(about, {
   init: ['Make a directory a pool', () => import('./commands/init.ts')],
+  probe: ['Try what a pool needs, and measure what a clone costs', () => import('./commands/probe.ts')],
   adopt: ['Make images of a Qubes pool volumes where they lie', () => import('./commands/adopt.ts')],
   create: ['Make an empty volume, a snapshot of another, or a volatile one', () => import('./commands/create.ts')],
   import: ['Make a raw image the head of a volume', () => import('./commands/import.ts')],
@@ -16,5 +17,7 @@ await main(about, {
   list: ['List volumes or their revisions', () => import('./commands/list.ts')],
   show: ['Show the pool, a volume or a revision', () => import('./commands/show.ts')],
   diff: ['Print where one state of a volume differs from another', () => import('./commands/diff.ts')],
+  usage: ['Show what volumes take, and what comes free', () => import('./commands/usage.ts')],
+  frag: ['Show in how many pieces images lie', () => import('./commands/frag.ts')],
   remove: ['Remove a volume or a revision', () => import('./commands/remove.ts')],
 });

@@ -1,7 +1,7 @@
-import type { Space } from '@platter/host/door';
 import { Failure } from '@platter/host/failure';
 import { about } from './about.ts';
 import { lookAt } from './family.ts';
+import { typeName } from './filesystem.ts';
 import { around, type Machine, volumeNames } from './machine.ts';
 import { isTwin, sideOf } from './naming.ts';
 import type { Pool } from './pool.ts';
@@ -9,10 +9,6 @@ import type { PoolRecord, RevisionRecord, VolumeRecord } from './records/look.ts
 import { isOutdated } from './starting.ts';
 import { stateOf } from './state.ts';
 import { exists, type Image, imageFacts, type Revision, type Volume } from './volume.ts';
-
-/** statfs(2) magic numbers by the names people know. */
-const types: Record<number, string> = { 1481003842: 'xfs', 2435016766: 'btrfs', 61267: 'ext4', 16914836: 'tmpfs' };
-const typeName = ({ type }: Space) => types[type] ?? `0x${type.toString(16)}`;
 
 /** The volumes of a pool that are there, in byte order; those that cannot be looked at are warned about. */
 export async function volumesOf(pool: Pool): Promise<Volume[]> {

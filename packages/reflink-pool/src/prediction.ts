@@ -3,14 +3,16 @@ import type { Held } from '@platter/host/hold';
 import { hold } from '@platter/host/looks';
 import { extentsOf } from '@platter/host/tools/filefrag';
 import { xfsFacts } from '@platter/host/tools/xfs-io';
+import { xfs } from './filesystem.ts';
 import type { Pool } from './pool.ts';
 import type { Image } from './volume.ts';
 
-/** statfs(2) magic of XFS. */
-const xfs = 0x58465342;
-
 /** The number of an image's mappings: on XFS at once, elsewhere counted, at most up to `atMost`. */
-export async function mappingsOf({ host, space }: Pool, { path }: Image, atMost?: number): Promise<number> {
+export async function mappingsOf(
+  { host, space }: Pick<Pool, 'host' | 'space'>,
+  { path }: Pick<Image, 'path'>,
+  atMost?: number,
+): Promise<number> {
   const held = await host.query(hold(path));
   try {
     return space.type === xfs ? (await xfsFacts(host, held)).mappings : await counted(host, held, atMost);

@@ -1,6 +1,6 @@
 import { dirname } from 'node:path';
 import { chmod, copy, create, jot, link, reflink, remove, rename, sync } from '@platter/host/changes';
-import { because, type Stat } from '@platter/host/door';
+import { because, type Change, type Stat } from '@platter/host/door';
 import { errno, Failure } from '@platter/host/failure';
 import { lstat } from '@platter/host/looks';
 import { formatInstant } from '@platter/units/instant';
@@ -11,10 +11,17 @@ import type { VolumeFile } from './sidecar.ts';
 import { type Image, pathOf, type Volume } from './volume.ts';
 
 /** Takes temporaries away, each tried again once: a signal or an error at one of them leaves none behind, and is thrown at the end. */
-export async function takeAway(pool: Pick<Pool, 'host'>, paths: readonly string[], why: string): Promise<void> {
+export const takeAway = (pool: Pick<Pool, 'host'>, paths: readonly string[], why: string): Promise<void> =>
+  undone(
+    pool,
+    paths.map((path) => because(remove(path), why)),
+  );
+
+/** The same for any changes that put things back. */
+export async function undone({ host }: Pick<Pool, 'host'>, changes: readonly Change[]): Promise<void> {
   const errors: unknown[] = [];
-  for (const path of paths) {
-    const attempt = () => pool.host.change(because(remove(path), why));
+  for (const change of changes) {
+    const attempt = () => host.change(change);
     await attempt().catch((error) => {
       errors.push(error);
       return attempt();

@@ -131,7 +131,7 @@ export class Disk implements Host {
     return { ...inode, path, fd: Number(ino), direct: null, pin: () => () => {}, same: still, close: () => {} };
   }
 
-  /** One extent, whose address is its content: files of the same bytes share it. */
+  /** One extent, whose address is its content: files of the same bytes share it, and it says so. */
   #run({ program, args, inherit = [], watch }: Program): Output {
     const given = this.facts.get([program, ...args].join(' ')) ?? this.facts.get(program);
     if (given !== undefined) return ended(String(given));
@@ -139,7 +139,9 @@ export class Disk implements Host {
     if (program !== 'filefrag') throw new Error(`nobody scripted ${program} ${args}`);
     const node = [...this.names.values()].find(({ ino }) => ino === inherit[0]);
     const address = 4096 * (1 + (node?.content.codePointAt(0) ?? 0));
-    watch?.(`   0:        0..     511: ${address}.. ${address + 511}:    512:             last,eof\n`);
+    const shared = [...new Set(this.names.values())].filter(({ content }) => content === node?.content).length > 1;
+    const flags = `last,${shared ? 'shared,' : ''}eof`;
+    watch?.(`   0:        0..     511: ${address}.. ${address + 511}:    512:             ${flags}\n`);
     return ended('');
   }
 
@@ -148,7 +150,7 @@ export class Disk implements Host {
     if (change.op === 'lock') return this.#look(change as Query) as never;
     this.#left -= 1;
     this.changes.push(shown(change));
-    return this.#touch(change) as never;
+    return (change.op === 'run' ? this.#overwrite(change) : this.#touch(change)) as never;
   }
 
   #touch(change: Change): void {
@@ -193,6 +195,14 @@ export class Disk implements Host {
     if (this.names.get(to) === node) return;
     this.names.set(to, node);
     this.names.delete(from);
+  }
+
+  /** `dd` of zeros over the beginning of a file. */
+  #overwrite({ args }: Program): Output {
+    const word = (name: string) => args.find((one) => one.startsWith(`${name}=`))?.slice(name.length + 1) ?? '';
+    const node = this.#at(word('of'));
+    node.content = '\0'.repeat(Number(word('bs'))) + node.content.slice(Number(word('bs')));
+    return ended('');
   }
 
   #pour({ to, pieces }: Change & { op: 'pour' }): void {
