@@ -1,3 +1,4 @@
+import { pagedBytes } from '@platter/host/direct';
 import type { Piece } from '@platter/host/pour';
 
 const block = 65_536;
@@ -9,27 +10,25 @@ export interface Batch {
   pieces: Piece[];
 }
 
-/** Cuts a stream into batches of a mebibyte; blocks of 64 KiB that are all zeros make no piece. */
-export async function* blocksOf(stream: AsyncIterable<Uint8Array>, start: number): AsyncGenerator<Batch> {
-  let at = start;
-  for await (const bytes of batches(stream)) {
-    yield { bytes, pieces: [...piecesOf(bytes, at)] };
-    at += bytes.length;
-  }
-}
-
-async function* batches(stream: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  let [chunks, length]: [Uint8Array[], number] = [[], 0];
-  for await (const chunk of stream) {
-    chunks.push(chunk);
-    length += chunk.length;
-    if (length < batch) continue;
-    const all = Buffer.concat(chunks);
-    const whole = length - (length % batch);
-    for (let at = 0; at < whole; at += batch) yield all.subarray(at, at + batch);
-    [chunks, length] = [[all.subarray(whole)], length - whole];
-  }
-  if (length > 0) yield Buffer.concat(chunks);
+/**
+ * Cuts a stream into batches of a mebibyte; blocks of 64 KiB that are all zeros make no piece. All batches lie in one
+ * buffer: each is good until the next is asked for.
+ */
+export async function* blocksOf(stream: AsyncIterable<Uint8Array>): AsyncGenerator<Batch> {
+  const buffer = pagedBytes(batch);
+  let [at, filled] = [0, 0];
+  for await (const chunk of stream)
+    for (let from = 0; from < chunk.length; ) {
+      const part = chunk.subarray(from, from + batch - filled);
+      buffer.set(part, filled);
+      filled += part.length;
+      from += part.length;
+      if (filled < batch) continue;
+      yield { bytes: buffer, pieces: [...piecesOf(buffer, at)] };
+      [at, filled] = [at + filled, 0];
+    }
+  const rest = buffer.subarray(0, filled);
+  if (filled > 0) yield { bytes: rest, pieces: [...piecesOf(rest, at)] };
 }
 
 const zeros = Buffer.alloc(block);

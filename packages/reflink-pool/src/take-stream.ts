@@ -17,13 +17,13 @@ export async function takeStream(pool: Pool, temp: string, wish: IntakeWish): Pr
   let size = 0;
   let [first, last] = [new Uint8Array(), new Uint8Array()];
   try {
-    for await (const { bytes, pieces } of blocksOf(call.stream(), size)) {
+    for await (const { bytes, pieces } of blocksOf(call.stream())) {
       hash.update(bytes);
       if (size === 0) first = bytes.slice(0, 512);
       last = Buffer.concat([last, bytes.subarray(-512)]).subarray(-512);
       size += bytes.length;
       meter?.update(size);
-      if (target !== null && pieces.length > 0) await host.change(pour(target, pieces));
+      if (target !== null && pieces.length > 0) await host.change(pour(target, pieces, 1));
     }
   } finally {
     meter?.end();
