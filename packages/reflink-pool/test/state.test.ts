@@ -92,7 +92,7 @@ describe('a stream', () => {
       for (let at = 0; at < bytes.length; at += 77_777) yield bytes.subarray(at, at + 77_777);
     };
     const [seen, rebuilt]: [number[], Buffer] = [[], Buffer.alloc(bytes.length)];
-    for await (const { pieces } of blocksOf(chunks(), 0))
+    for await (const { pieces } of blocksOf(chunks()))
       for (const { at, from } of pieces) {
         seen.push(at / 65_536);
         if (from !== 'zeros' && 'bytes' in from) rebuilt.set(from.bytes, at);
