@@ -34,9 +34,12 @@ async function namesById(pool: Pool): Promise<Map<string, string[]>> {
   return Map.groupBy(names, (name) => idIn(name) ?? '');
 }
 
+/** The ids of all exports that something is there of, in byte order. */
+export const exportIds = async (pool: Pool): Promise<string[]> => [...(await namesById(pool)).keys()];
+
 /** The open exports of a pool, in byte order of their ids. */
 export async function openExports(pool: Pool): Promise<Export[]> {
-  const found = await Promise.all([...(await namesById(pool)).keys()].map((id) => openExport(pool, id)));
+  const found = await Promise.all((await exportIds(pool)).map((id) => openExport(pool, id)));
   return found.filter((one) => one !== null);
 }
 

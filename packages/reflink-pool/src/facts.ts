@@ -88,9 +88,9 @@ export const withName = (volume: Volume, number: number, facts: RevisionFacts): 
 /** The same with one more image. */
 export function withImage(
   volume: Volume,
-  { ino, size, mtimeNs }: Pick<Image, 'ino' | 'size' | 'mtimeNs'>,
+  { ino, size, mtimeNs, birthNs }: Pick<Image, 'ino' | 'size' | 'mtimeNs' | 'birthNs'>,
   known: Pick<ImageFacts, 'sha256' | 'consistency'>,
 ): VolumeFile['images'] {
-  const image = { ino: String(ino), size, mtimeNs: String(mtimeNs), ...known };
+  const image = { ino: String(ino), size, mtimeNs: String(mtimeNs), birthNs: String(birthNs), ...known };
   return [...living(volume).images.filter((one) => one.ino !== image.ino), image];
 }

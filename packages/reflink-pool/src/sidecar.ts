@@ -53,6 +53,8 @@ const imageFacts = object({
   ino: decimal,
   size: number,
   mtimeNs: decimal,
+  /** Tells an image that was written from another one that got its inode number. */
+  birthNs: maybe(decimal),
   sha256: orNull(text),
   consistency: orNull(oneOf('frozen', 'crash', 'unclean')),
 });
