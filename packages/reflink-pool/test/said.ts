@@ -17,6 +17,9 @@ export interface Said {
 export interface Around {
   stdin?: string | Uint8Array;
   now?: () => number;
+  /** Where the pool is, and we. */
+  pool?: string;
+  pid?: number;
 }
 
 let drawn = 0;
@@ -32,7 +35,9 @@ export async function say(host: Host, line: string, around: Around = {}): Promis
   const said: Said = { code: 0, records: [], texts: [], names: [], notes: [], failure: undefined };
   try {
     const { default: verb } = (await import(`../src/commands/${name}.ts`)) as { default: Verb };
-    await verb.run(callOf(said, { host, around, words: readWords(verb, argv, { PLATTER_POOL: '/pool' }) }));
+    await verb.run(
+      callOf(said, { host, around, words: readWords(verb, argv, { PLATTER_POOL: around.pool ?? '/pool' }) }),
+    );
   } catch (error) {
     if (error instanceof Failure) said.failure = error;
     else if ((error as Error).name !== 'Invalid') throw error;
@@ -45,7 +50,11 @@ type Scene = { host: Host; around: Around; words: ReturnType<typeof readWords> }
 
 function callOf(
   said: Said,
-  { host, words, around: { stdin = '', now = () => Date.parse('2026-11-20T12:00:00Z') } }: Scene,
+  {
+    host,
+    words,
+    around: { stdin = '', now = () => Date.parse('2026-11-20T12:00:00Z'), pool = '/here', pid = 4242 },
+  }: Scene,
 ): Call {
   const bytes = typeof stdin === 'string' ? new TextEncoder().encode(stdin) : stdin;
   const show = (text: string) => void said.notes.push(text);
@@ -55,9 +64,9 @@ function callOf(
     now,
     random,
     env: {},
-    cwd: '/here',
+    cwd: pool,
     uid: 0,
-    holder: { tool: 'reflink-pool', verb: 'test', pid: 4242, host: 'test', since: '2026-11-20T08:11:40Z' },
+    holder: { tool: 'reflink-pool', verb: 'test', pid, host: 'test', since: '2026-11-20T08:11:40Z' },
     version: '0.1.0',
     uuid: () => 'aaaaaaaa-0000-4000-8000-000000000001',
     input: async () => bytes,

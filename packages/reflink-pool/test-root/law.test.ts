@@ -1,0 +1,210 @@
+import { isDeepStrictEqual } from 'node:util';
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { mounted } from '../../../e2e/ground/filesystem.ts';
+import { needs } from '../../../e2e/ground/needs.ts';
+import { type Act, actOf, blocks, type Deed, first, history, letterOf, sources } from './law/deeds.ts';
+import { Ground, type Lying } from './law/ground.ts';
+import { fresh, lost, type Told, volumeOf, type World } from './law/model.ts';
+import { expected, observed, type Picture } from './law/picture.ts';
+
+/**
+ * A pool on a real filesystem equals the model after every verb, and after a kill at any change equals one of the
+ * states the model can be left in; whatever comes next goes on from there. What cannot be seen (a note that was
+ * written or not) is kept apart as several worlds until the pool shows which one it was.
+ */
+type Ended = { told: Told; world: World; stages: World[] };
+
+/** The model through one verb, with the states in which a kill may leave it. */
+function through(before: World, act: Act, sees: boolean): Ended {
+  const world = structuredClone(before);
+  const stages = [before];
+  const steps = act.steps(world, sees);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return { told: value as Told, world, stages: [...stages, world] };
+    stages.push(structuredClone(world));
+  }
+}
+
+/** A pool and all worlds it may be. */
+class Run {
+  worlds: World[] = [{ volumes: {}, boot: 1, ids: 0, clock: 0, held: null }];
+  readonly #ground: Ground;
+  /** What each committed image held when it was first seen, by inode and birth. */
+  #committed = new Map<string, string>();
+  /** The image that each number was given to, by volume and number. */
+  #given = new Map<string, string>();
+
+  readonly #sum: { verbs: number; kills: number };
+
+  constructor(ground: Ground, sum: { verbs: number; kills: number }) {
+    this.#ground = ground;
+    this.#sum = sum;
+  }
+
+  get #world(): World {
+    return this.worlds[0] as World;
+  }
+
+  async does(deed: Deed, index: number): Promise<void> {
+    const { verb, on } = deed;
+    if (verb === 'write') return this.#write(deed, index);
+    if (verb === 'reboot') return this.#reboot();
+    if (verb.startsWith('lose-')) return this.#lose(on, verb.slice(5));
+    const work = volumeOf(this.#world, on).work !== null;
+    if (deed.held && work)
+      await this.#ground.holding(`${on}-dirty.img`, () => this.#say({ ...deed, kill: null }, index));
+    else await this.#say({ ...deed, held: false }, index);
+  }
+
+  async #write({ on, n }: Deed, index: number): Promise<void> {
+    if (volumeOf(this.#world, on).work === null) return;
+    const at = n % Math.min(blocks, volumeOf(this.#world, on).work?.bytes.length ?? 1);
+    await this.#ground.scribble(`${on}-dirty.img`, at, letterOf(index));
+    for (const world of this.worlds) {
+      const { work } = volumeOf(world, on);
+      if (work === null) continue;
+      const bytes = work.bytes.slice(0, at) + letterOf(index) + work.bytes.slice(at + 1);
+      volumeOf(world, on).work = { ...fresh(world, bytes), id: work.id };
+    }
+  }
+
+  #reboot(): void {
+    for (const world of this.worlds) world.boot += 1;
+    this.#ground.boot = `boot-${this.#world.boot}`;
+  }
+
+  async #lose(on: string, what: string): Promise<void> {
+    if (what !== 'sessions') await this.#ground.lose('volumes', on);
+    if (what !== 'volumes') await this.#ground.lose('sessions', on);
+    for (const world of this.worlds) {
+      const v = volumeOf(world, on);
+      const { head, work, prepared, importing, names, session } = v;
+      if (what !== 'volumes') v.session = null;
+      if (what !== 'sessions')
+        world.volumes[on] = {
+          ...structuredClone(lost),
+          head,
+          work,
+          prepared,
+          importing,
+          names,
+          session: what === 'both' ? null : session,
+        };
+    }
+    if (what !== 'sessions') this.#forget(on);
+  }
+
+  /** After a lost sidecar a number is only known while it is on the disk: one above the highest there may come again. */
+  #forget(on: string): void {
+    const top = Math.max(0, ...volumeOf(this.#world, on).names.map(({ number }) => number));
+    for (const key of this.#given.keys()) {
+      const [volume, number] = key.split('@');
+      if (volume === on && Number(number) > top) this.#given.delete(key);
+    }
+  }
+
+  async #say(deed: Deed, index: number): Promise<void> {
+    const act = actOf(deed, this.#world, index);
+    const ground = this.#ground;
+    for (const world of this.worlds) world.held = deed.held ? deed.on : null;
+    const said = await ground.say(act.line, {
+      kill: deed.kill,
+      ...(act.stdin === undefined ? {} : { stdin: act.stdin }),
+    });
+    this.#sum.verbs += 1;
+    if (said === null) this.#sum.kills += 1;
+    const files = await ground.files();
+    const picture = await observed(ground, files);
+    const ends = this.worlds.flatMap((world) => [true, false].map((sees) => through(world, act, sees)));
+    const [record] = said?.records ?? [];
+    const told = said && {
+      code: said.code,
+      ...(record?.outcome === undefined ? {} : { outcome: record.outcome }),
+      ...(record?.savedAs === undefined ? {} : { savedAs: record.savedAs }),
+    };
+    this.worlds =
+      said === null
+        ? this.#afterKill(ends, picture, act)
+        : this.#after(ends, { told, picture, why: said.failure?.message }, act);
+    this.#look(files, deed, said !== null);
+    if (record?.outcome === 'removed' && deed.verb === 'remove')
+      for (const key of this.#given.keys()) if (key.startsWith(`${deed.on}@`)) this.#given.delete(key);
+  }
+
+  #after(ends: Ended[], seen: { told: unknown; picture: Picture; why: string | undefined }, { line }: Act): World[] {
+    const could = ends.map(({ told, world }) => ({ told, picture: expected(world), world }));
+    const right = could.filter(({ told, picture }) =>
+      isDeepStrictEqual({ told, picture }, { told: seen.told, picture: seen.picture }),
+    );
+    const [first] = could;
+    if (right.length === 0)
+      expect({ line, ...seen }).toEqual({ line, told: first?.told, picture: first?.picture, why: seen.why });
+    return unlike(right.map(({ world }) => world));
+  }
+
+  #afterKill(ends: Ended[], picture: Picture, { line }: Act): World[] {
+    const could = unlike(ends.flatMap(({ stages }) => stages));
+    const right = could.filter((world) => isDeepStrictEqual(expected(world), picture));
+    if (right.length === 0)
+      expect({ line, killed: picture }).toEqual({ line, killed: expected(could.at(-1) as World) });
+    return right;
+  }
+
+  /** What holds of the files themselves, whatever the model says. */
+  #look(files: readonly Lying[], { on }: Deed, whole: boolean): void {
+    for (const { path, inode, mode, nlink, mtimeNs, text } of files) {
+      const [, volume, number, time] = /^(.*)\.img\.(\d+)@(.*)Z$/.exec(path) ?? [];
+      if (path.endsWith('-dirty.img')) expect([path, nlink]).toEqual([path, 1]);
+      if (number === undefined && !/^[^~]*\.img$/.test(path.replace(/-(dirty|precache|import)\.img$/, ''))) continue;
+      expect([path, mode]).toEqual([path, 0o400]);
+      expect([path, this.#committed.get(inode) ?? text]).toEqual([path, text]);
+      this.#committed.set(inode, text);
+      if (number === undefined || time === undefined) continue;
+      expect([path, time]).toEqual([path, new Date(Number(mtimeNs / 1_000_000n)).toISOString().slice(0, 19)]);
+      const key = `${volume}@${number}`;
+      expect([key, this.#given.get(key) ?? inode]).toEqual([key, inode]);
+      this.#given.set(key, inode);
+    }
+    const own = new RegExp(`^${on.replaceAll('.', '\\.')}(-(dirty|precache|import))?\\.img(\\.[^/]*)?~`);
+    const left = files.filter(({ path }) => own.test(path));
+    if (whole) expect(left.map(({ path }) => path)).toEqual([]);
+  }
+}
+
+/** Worlds that differ in something that will matter. */
+function unlike(worlds: readonly World[]): World[] {
+  const told = new Map<string, World>();
+  for (const world of worlds) {
+    const { ids: _, clock: __, ...rest } = world;
+    told.set(JSON.stringify(rest), world);
+  }
+  return [...told.values()];
+}
+
+const runs = Number(process.env.PLATTER_LAW_RUNS ?? 500);
+
+needs(
+  'root',
+  'xfs',
+  'btrfs',
+)('the law of a pool', () => {
+  it.concurrent.for(['xfs', 'btrfs'] as const)(
+    'on %s: it equals its model after every verb and every kill',
+    { timeout: 3_600_000 },
+    async (filesystem) => {
+      await using folder = await mounted(filesystem);
+      const ground = await Ground.at(folder.path);
+      for (const [name, { bytes }] of Object.entries(sources)) await ground.store(name, bytes);
+      const sum = { verbs: 0, kills: 0 };
+      const law = fc.asyncProperty(history, async (deeds) => {
+        await ground.clear();
+        const run = new Run(ground, sum);
+        for (const [index, deed] of [...first, ...deeds].entries()) if (deed !== null) await run.does(deed, index);
+      });
+      await fc.assert(law, { numRuns: runs });
+      process.stderr.write(`${filesystem}: ${runs} histories, ${sum.verbs} verbs, ${sum.kills} of them killed\n`);
+    },
+  );
+});
