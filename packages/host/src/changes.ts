@@ -6,8 +6,16 @@ import type { Piece } from './pour.ts';
 export const create = (path: string, data: string | Uint8Array, mode: number) =>
   ({ op: 'write', path, data, mode, exclusive: true }) as const;
 /** A new file with these bytes that may be lost or torn in a power cut: for hints, nothing else. */
-export const jot = (path: string, data: string | Uint8Array, mode: number) =>
-  ({ op: 'write', path, data, mode, exclusive: true, volatile: true }) as const;
+export const jot = (path: string, data: string, { mode, shell }: { mode: number; shell?: string }) =>
+  ({
+    op: 'write',
+    path,
+    data,
+    mode,
+    exclusive: true,
+    volatile: true,
+    ...(shell === undefined ? {} : { shell }),
+  }) as const;
 /** A file with these bytes, fsynced; an existing one is truncated and keeps its mode. For names no reader looks at yet. */
 export const write = (path: string, data: string | Uint8Array, mode: number) =>
   ({ op: 'write', path, data, mode, exclusive: false }) as const;

@@ -2,28 +2,37 @@ import type { Change, Output, Program } from './door.ts';
 import { Failure } from './failure.ts';
 import { run } from './looks.ts';
 import { lastLine, must } from './outcome.ts';
+import { packageOf } from './packages.ts';
 import { copyWords } from './shown.ts';
 
 const unsupported = ['Operation not supported', 'Invalid cross-device link', 'Invalid argument'];
 
+/** A clone that long is given up; a copy only when it does not get on. */
+const limitsOf = ({ reflink, timeout, stall }: Change & { op: 'copy' }) => {
+  if (timeout !== undefined) return { timeout };
+  return reflink && stall === undefined ? { timeout: 600_000 } : { stall: stall ?? 60_000 };
+};
+
 /**
  * Copies or clones by coreutils cp, which unlike a system call of ours can be cancelled. A filesystem that cannot share
- * extents is Failure unsupported; every other error is failed and never becomes a copy.
+ * extents is Failure unsupported (with `because` in its details), and so is another cp; every other error is failed and
+ * never becomes a copy.
  */
 export async function duplicate(
   change: Change & { op: 'copy' },
   execute: (program: Program) => Promise<Output>,
 ): Promise<void> {
-  const { timeout, stall } = change;
-  const limits = { ...(timeout === undefined ? {} : { timeout }), ...(stall === undefined ? {} : { stall }) };
-  const program = run('cp', copyWords(change), { timeout: 600_000, ...limits });
+  const { from, to, reflink } = change;
+  const program = run('cp', copyWords(change), limitsOf(change));
   const output = await execute(program);
-  if (change.reflink && output.code === 1 && unsupported.some((text) => output.stderr.includes(text)))
-    throw new Failure('unsupported', `${change.from} cannot be cloned to ${change.to}`, {
-      details: { because: lastLine(output) },
+  if (output.code !== 0 && /(unrecognized|unknown|illegal) option/.test(output.stderr))
+    throw new Failure('unsupported', 'this cp knows neither --reflink nor --sparse', {
+      hint: `apt-get install ${packageOf('cp')}`,
     });
+  if (reflink && output.code === 1 && unsupported.some((text) => output.stderr.includes(text)))
+    throw new Failure('unsupported', `${from} cannot be cloned to ${to}`, { details: { because: lastLine(output) } });
   if (output.stderr.includes('No space left'))
-    throw new Failure('failed', `could not copy ${change.from} to ${change.to}: no space left on device`, {
+    throw new Failure('failed', `could not copy ${from} to ${to}: no space left on device`, {
       hint: 'free some space, then run this again',
       cause: { code: 'ENOSPC' },
     });

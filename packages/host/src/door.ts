@@ -10,7 +10,7 @@ export interface Program {
   env?: Readonly<Record<string, string>>;
   cwd?: string;
   timeout?: number;
-  /** Killed after this many ms without output; replaces `timeout` for programs that report progress. */
+  /** Killed after this many ms in which it neither prints, reads nor writes; replaces `timeout` for long work. */
   stall?: number;
   /** Descriptors of ours the program finds as 3, 4, ... */
   inherit?: readonly number[];
@@ -124,11 +124,22 @@ interface Answers {
 }
 export type Answer<Q extends Query> = Answers[Q['op']];
 
+interface Write {
+  op: 'write';
+  path: string;
+  data: string | Uint8Array;
+  mode: number;
+  exclusive: boolean;
+  volatile?: boolean;
+  /** The shell command that prints the data, where it tells of what a dry run did not make. */
+  shell?: string;
+}
+
 /** Touches: a closed set, each of which can also be shown as the shell line that would do it. */
 export type Change = (
   | Program
   | LockRequest
-  | { op: 'write'; path: string; data: string | Uint8Array; mode: number; exclusive: boolean; volatile?: boolean }
+  | Write
   | { op: 'copy'; from: string; to: string; reflink: boolean; timeout?: number; stall?: number }
   | { op: 'link'; from: string; to: string }
   | { op: 'rename'; from: string; to: string }

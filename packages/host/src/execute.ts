@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { delimiter } from 'node:path';
 import { execa, type Options } from 'execa';
@@ -14,8 +15,8 @@ export async function execute(program: Program, interruption: Interruption): Pro
   interruption.deliver();
   const words = ['--pdeathsig', 'KILL', '--', program.program, ...program.args];
   const child = execa('setpriv', words, options(program, interruption.cancels));
-  const idle = watch(child as Child, program);
-  const result = await child.finally(() => clearTimeout(idle()));
+  const timer = watch(child as Child, program);
+  const result = await child.finally(() => clearInterval(timer));
   interruption.deliver();
   return judge(program, result as Ended);
 }
@@ -41,21 +42,34 @@ function extra(program: Program): (number | 'pipe')[] {
   return program.report ? ['pipe'] : [...(program.inherit ?? [])];
 }
 
-type Child = { stdout: NodeJS.ReadableStream | null; kill(signal: 'SIGKILL'): boolean };
+type Child = { pid?: number; stdout: NodeJS.ReadableStream | null; kill(signal: 'SIGKILL'): boolean };
 
-/** Feeds what the program prints to its watcher and ends it when it falls silent; gives the timer to clear. */
-function watch(child: Child, { watch: see, stall }: Program): () => NodeJS.Timeout | undefined {
-  let timer: NodeJS.Timeout | undefined;
-  const wind = () => {
-    clearTimeout(timer);
-    if (stall !== undefined) timer = setTimeout(() => child.kill('SIGKILL'), stall);
-  };
-  wind();
+/** A stall is looked for so many times in its length. */
+const looks = 4;
+
+/** Feeds what the program prints to its watcher and ends it when it stalls; gives the timer to clear. */
+function watch(child: Child, { watch: see, stall }: Program): NodeJS.Timeout | undefined {
+  let [idle, moved] = [0, ''];
   child.stdout?.on('data', (chunk: Buffer) => {
-    wind();
+    idle = 0;
     if (see?.(chunk.toString()) === false) child.kill('SIGKILL');
   });
-  return () => timer;
+  const look = () => {
+    const now = transferred(child.pid);
+    idle = now === moved ? idle + 1 : 0;
+    moved = now;
+    if (idle >= looks) child.kill('SIGKILL');
+  };
+  return stall === undefined ? undefined : setInterval(look, stall / looks);
+}
+
+/** How many bytes a process has read and written by now, as proc(5) tells it: cp prints nothing, and holes need no writes. */
+function transferred(pid: number | undefined): string {
+  try {
+    return readFileSync(`/proc/${pid}/io`, 'latin1');
+  } catch {
+    return '';
+  }
 }
 
 interface Ended {

@@ -12,9 +12,10 @@ export function shownProgram({ program, args, env = {}, input, cwd }: Program): 
 }
 
 function written(change: Change & { op: 'write' }): string {
-  const { path, data, mode } = change;
+  const { path, data, mode, shell } = change;
   const target = shellLine([path]);
   const make = `install -m ${octal(mode)} /dev/null ${target}`;
+  if (shell !== undefined) return `${make} && ${shell} > ${target}`;
   if (data.length === 0) return make;
   if (typeof data !== 'string')
     return `${make} && printf %s ${Buffer.from(data).toString('base64')} | base64 -d > ${target}`;

@@ -3,6 +3,7 @@ import {
   chmod,
   copy,
   create,
+  jot,
   link,
   mkdir,
   reflink,
@@ -36,6 +37,7 @@ describe('shown', () => {
     [create('/a', '', 0o400), 'install -m 0400 /dev/null /a'],
     [write('/a', 'x y', 0o600), `install -m 0600 /dev/null /a && printf %s 'x y' > /a`],
     [write('/a', new Uint8Array([0]), 0o600), 'install -m 0600 /dev/null /a && printf %s AA== | base64 -d > /a'],
+    [jot('/a', '', { mode: 0o600, shell: 'id -u' }), 'install -m 0600 /dev/null /a && id -u > /a'],
     [copy('/a', '/b'), 'cp --reflink=never --sparse=always --preserve=timestamps -- /a /b'],
     [reflink('/a', '/b'), 'cp --reflink=always --preserve=timestamps -- /a /b'],
     [link('/a', '/b'), 'ln -T -- /a /b'],
@@ -162,6 +164,10 @@ describe('programs', () => {
       watch: (chunk) => void chunks.push(chunk),
     });
     expect([(await host.query(watched)).code, chunks]).toEqual([null, ['a\n']]);
+  });
+  it('a program that prints nothing does not stall while it reads and writes', async () => {
+    const words = ['if=/dev/zero', 'of=/dev/null', 'bs=1', 'count=1500000', 'status=none'];
+    expect((await host.query(run('dd', words, { stall: 200 }))).code).toBe(0);
   });
   it('a watcher that has seen enough ends it', async () => {
     const endless = run('yes', [], { watch: () => false });

@@ -8,7 +8,6 @@ import { extentsOf } from '@platter/host/tools/filefrag';
 import { formatSize } from '@platter/units/size';
 import type { Pool } from './pool.ts';
 import { checkSource, type IntakeWish, type Taken } from './source.ts';
-import { copyLimitMs } from './steps.ts';
 import type { Image } from './volume.ts';
 
 /** Copies or clones a file to a temporary name; what may not be imported is refused before. */
@@ -65,7 +64,7 @@ async function bring(pool: Pool, bringing: Bringing): Promise<'reflink' | 'copy'
   const { host } = pool;
   const why = `what ${held.path} holds`;
   if (method === 'copy') {
-    await host.change(because(copy(held.path, temp, { timeout: copyLimitMs(held.size) }), why));
+    await host.change(because(copy(held.path, temp), why));
     return method;
   }
   try {

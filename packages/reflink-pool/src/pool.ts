@@ -1,12 +1,13 @@
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import type { Call } from '@platter/command/call';
 import { duration, given, optional } from '@platter/command/flag';
 import type { Host, Space } from '@platter/host/door';
-import { Failure } from '@platter/host/failure';
+import { errno, Failure } from '@platter/host/failure';
 import { glance } from '@platter/host/glance';
 import { space, text } from '@platter/host/looks';
 import { Invalid } from '@platter/units/invalid';
 import { encoded, tempOf } from './name.ts';
+import { foreign, ownedBy } from './owner.ts';
 import { type PoolFile, readPoolFile } from './sidecar.ts';
 
 /** The flag every verb has. */
@@ -54,9 +55,18 @@ export function poolDirectory(call: PoolCall): string {
 export async function openPool(call: PoolCall): Promise<Pool> {
   const path = poolDirectory(call);
   const file = hidden({ path }, 'pool.json');
-  const content = await call.host.query(text(file));
+  const content = await settingsText(call.host, file);
   if (content === null) throw await notAPool(call.host, path);
   return poolOf(call, { path, settings: readPoolFile(file, content), space: await call.host.query(space(path)) });
+}
+
+async function settingsText(host: Host, file: string): Promise<string | null> {
+  try {
+    return await host.query(text(file));
+  } catch (error) {
+    if (errno(error) !== 'EACCES') throw error;
+    throw await foreign(host, dirname(file), error);
+  }
 }
 
 /** A pool from what is known of it. */
@@ -65,7 +75,7 @@ export function poolOf(call: Call<unknown>, known: Pick<Pool, 'path' | 'settings
   return {
     ...known,
     call,
-    host: call.host,
+    host: ownedBy(call.host, call.uid),
     volumeFile: inside('volumes', '.json'),
     sessionFile: inside('sessions', '.json'),
     lockFile: inside('locks', ''),

@@ -8,8 +8,9 @@ import type { Pool } from './pool.ts';
 import { limitMs, mappingsOf, predictedMs } from './prediction.ts';
 import type { SessionRecord } from './records/cycle.ts';
 import { segmentsOf } from './segments.ts';
+import { type Noted, note } from './session.ts';
 import { decideStart, type Start, type StartWish } from './starting.ts';
-import { built, clone, further, note } from './steps.ts';
+import { built, clone, further } from './steps.ts';
 import { stopped } from './stop.ts';
 import { stopwatch } from './stopwatch.ts';
 import { type Image, pathOf, type Volume } from './volume.ts';
@@ -84,13 +85,13 @@ const served = ({ volume }: Scene, { path, outcome }: Start & { does: 'nothing' 
 async function resume({ pool, volume, machine }: Scene): Promise<Told> {
   const work = volume.work as Image;
   await pool.host.change(because(chmod(work.path, 0o600), 'a stop may have been interrupted'));
-  await note(pool, volume, { ino: work.ino, bootId: machine.bootId, unclean: true });
+  await note(pool, volume, { of: work, bootId: machine.bootId, unclean: true });
   return { path: work.path, outcome: 'resumed', unclean: true };
 }
 
 async function renamePrepared({ pool, volume, machine }: Scene): Promise<Told> {
   const [prepared, path] = [volume.prepared as Image, pathOf(volume, 'work')];
-  await note(pool, volume, { ino: prepared.ino, bootId: machine.bootId, unclean: false });
+  await note(pool, volume, { of: prepared, bootId: machine.bootId, unclean: false });
   await pool.host.change(because(rename(prepared.path, path), 'the copy made ahead is of the present head'));
   await pool.host.change(sync(volume.dir));
   return { path, method: 'prepared' };
@@ -100,7 +101,7 @@ async function renamePrepared({ pool, volume, machine }: Scene): Promise<Told> {
 async function cloneHead({ pool, volume, machine, cost }: Scene, from: Image): Promise<Told> {
   const path = pathOf(volume, 'work');
   await dropPrepared(pool, volume);
-  const named = (ino: bigint) => note(pool, volume, { ino, bootId: machine.bootId, unclean: false });
+  const named = (of: Noted) => note(pool, volume, { of, bootId: machine.bootId, unclean: false });
   const limit = cost === null ? {} : { timeout: limitMs(cost.predictedMs) };
   await clone(pool, { from, to: path, mode: 0o600, why: `the working copy of ${volume.name}`, named, ...limit });
   return { path, method: pool.settings.backend, ...cost };
@@ -145,7 +146,7 @@ async function sparse({ pool, volume, machine }: Scene): Promise<Told> {
     await host.change(because(create(temp, '', 0o600), 'empty at each start'));
     await host.change(truncate(temp, size));
     const made = host.dry ? null : await host.query(lstat(temp));
-    await note(pool, volume, { ino: made?.ino ?? 0n, bootId: machine.bootId, unclean: false });
+    await note(pool, volume, { of: made ?? { path: temp }, bootId: machine.bootId, unclean: false });
     await host.change(rename(temp, path));
   });
   await host.change(sync(volume.dir));

@@ -1,12 +1,12 @@
 import { dirname } from 'node:path';
-import { chmod, copy, create, jot, link, reflink, remove, rename, sync } from '@platter/host/changes';
+import { chmod, copy, create, link, reflink, remove, rename, sync } from '@platter/host/changes';
 import { because, type Change, type Stat } from '@platter/host/door';
 import { errno, Failure } from '@platter/host/failure';
 import { lstat } from '@platter/host/looks';
-import { formatInstant } from '@platter/units/instant';
 import { binds, living } from './facts.ts';
 import { nextNumber, revisionPath, sameImage, savedNumber } from './naming.ts';
 import { hidden, type Pool } from './pool.ts';
+import type { Noted } from './session.ts';
 import type { VolumeFile } from './sidecar.ts';
 import { type Image, pathOf, type Volume } from './volume.ts';
 
@@ -55,17 +55,6 @@ export async function put(pool: Pool, volume: Volume, { why, ...changes }: Field
   await pool.host.change(sync(hidden(pool, 'volumes')));
 }
 
-/** NOTE: which inode the working copy is, of this boot. Not flushed: its loss only means "cannot tell". */
-export async function note(pool: Pool, volume: Volume, session: { ino: bigint; bootId: string; unclean: boolean }) {
-  const path = pool.sessionFile(volume.name);
-  const startedAt = formatInstant(pool.call.now());
-  const content = JSON.stringify({ ...session, ino: String(session.ino), startedAt });
-  await built(pool, path, async (temp) => {
-    await pool.host.change(because(jot(temp, `${content}\n`, 0o600), 'says which inode the working copy is'));
-    await pool.host.change(rename(temp, path));
-  });
-}
-
 /** An image to copy, and how: as the pool does unless said otherwise. */
 export interface Copying {
   from: Image;
@@ -78,15 +67,15 @@ export interface Copying {
 export interface Clone extends Copying {
   to: string;
   mode: number;
-  /** Called with the new image's inode before it gets its name. */
-  named?: (ino: bigint) => Promise<void>;
+  /** Called with the new image before it gets its name. */
+  named?: (made: Noted) => Promise<void>;
 }
 
 /** The first half of CLONE: all bytes of an image under a temporary name, shared or, where that cannot be, copied with their holes. */
 export async function copied(pool: Pool, temp: string, { from, how, timeout, why }: Copying): Promise<Stat | null> {
   const shared = (how ?? pool.settings.backend) === 'reflink';
-  const limits = { timeout: shared ? (timeout ?? 60_000) : copyLimitMs(from.allocated) };
-  await pool.host.change(because((shared ? reflink : copy)(from.path, temp, limits), why));
+  const copying = shared ? reflink(from.path, temp, { timeout: timeout ?? 60_000 }) : copy(from.path, temp);
+  await pool.host.change(because(copying, why));
   return complete(pool, temp, from);
 }
 
@@ -96,15 +85,12 @@ export async function clone(pool: Pool, { to, mode, named, ...copying }: Clone):
   await built(pool, to, async (temp) => {
     const made = await copied(pool, temp, copying);
     await host.change(chmod(temp, mode));
-    await named?.(made?.ino ?? 0n);
+    await named?.(made ?? { path: temp });
     await host.change(sync(temp));
     await host.change(rename(temp, to));
   });
   await host.change(sync(dirname(to)));
 }
-
-/** The limit of a copy of so many bytes, in ms: a minute, and a second for each mebibyte. */
-export const copyLimitMs = (bytes: number): number => 60_000 + Math.ceil(bytes / 1049);
 
 /** The facts of a fresh copy, which must be as long as its source; null in a dry run. */
 async function complete({ host }: Pool, temp: string, from: Image): Promise<Stat | null> {
