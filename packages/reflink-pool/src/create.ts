@@ -46,12 +46,18 @@ export function create(pool: Pool, name: string, wish: NewVolume): Promise<Volum
     await segmentsOf(pool, volume);
     const { kind: volumeKind, size, source, rw, policy } = wish;
     const facts = { volumeKind, source, rw, policy, size: volumeKind === 'volatile' ? size : null };
-    const fresh = { uuid: pool.call.uuid(), counter: 0, import: null, removing: false, revisions: {}, images: [] };
-    await put(pool, volume, { ...facts, ...fresh, why: `${name} is a ${volumeKind} volume` });
+    const fresh = { ...beginning(pool), ...facts };
+    await put(pool, volume, { ...fresh, why: `${name} is a ${volumeKind} volume` });
     if (volumeKind === 'saved') await emptyHead(pool, volume, size ?? 0);
-    return pool.host.dry ? { ...volume, file: { ...volume.file, ...facts, ...fresh } } : lookAt(pool, name);
+    return pool.host.dry ? { ...volume, file: { ...volume.file, ...fresh } } : lookAt(pool, name);
   });
 }
+
+/** What the sidecar of a saved volume says before anything has happened to it. */
+export const beginning = ({ call }: Pool) => ({
+  ...{ uuid: call.uuid(), volumeKind: 'saved' as const, source: null, size: null, counter: 0 },
+  ...{ import: null, removing: false, revisions: {}, images: [] },
+});
 
 /** Any file of the family is in the way: what lies there is perhaps somebody's only copy. */
 export async function refuseTaken(pool: Pool, volume: Volume): Promise<void> {

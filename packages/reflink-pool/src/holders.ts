@@ -1,18 +1,17 @@
 import { majorMinor } from '@platter/host/device';
 import type { Host } from '@platter/host/door';
-import { errno } from '@platter/host/failure';
-import { list, realpath, text } from '@platter/host/looks';
-import { type Loop, listing, loops, serves } from '@platter/host/tools/losetup';
+import { realpath, text } from '@platter/host/looks';
 import { type Mount, parseMounts } from '@platter/host/tools/mountinfo';
 import { fileLocks, writtenByQemu } from '@platter/host/tools/proc-locks';
-import { type Asked, baseName, processesWith } from './processes.ts';
+import { loopsOver } from './loops.ts';
+import { type Asked, processesWith } from './processes.ts';
 import type { Image } from './volume.ts';
 
 /** Who uses an image: loop devices, file locks and processes that have it open for writing, as far as we may see. */
 export async function holdersOf(host: Host, asked: Asked): Promise<string[]> {
   const device = asked.byName === undefined ? await deviceOf(host, asked.image) : null;
   const [attached, locked, open] = await Promise.all([
-    loopsOver(host, asked),
+    attachedTo(host, asked),
     device === null ? [] : locksOn(host, asked, device),
     processesWith(host, { ...asked, device }),
   ]);
@@ -20,37 +19,12 @@ export async function holdersOf(host: Host, asked: Asked): Promise<string[]> {
   return [...attached, ...(known === undefined ? locked : []), ...open];
 }
 
-/**
- * losetup when sysfs knows any loop. In a pod without /dev/loopN it lists none, and without the right to open them it
- * cannot tell their files: for those the name alone must do.
- */
-async function loopsOver(host: Host, { image, byName, writing }: Asked): Promise<string[]> {
-  const names = ((await host.query(list('/sys/block'))) ?? []).filter(({ name }) => /^loop\d+$/.test(name));
-  const backing = await Promise.all(names.map(async ({ name }) => ({ name, file: await backingOf(host, name) })));
-  const attached = backing.filter(({ file }) => file !== null);
-  if (attached.length === 0) return [];
-  const listed = await loops(host);
-  const told = new Set(listed.filter(({ inode }) => inode !== null).map(({ name }) => baseName(name)));
-  const users = listed.filter((loop) => isOver(loop, image, byName) && !(writing && loop.readOnly));
-  const alike = attached.filter(({ name, file }) => !told.has(name) && baseName(file ?? '') === baseName(image.path));
-  return [
-    ...users.map(({ name }) => `loop device ${name}`),
-    ...alike.map(({ name }) => `perhaps loop device ${name} (${listing.program} cannot tell from here)`),
-  ];
+async function attachedTo(host: Host, { image, byName, writing }: Asked): Promise<string[]> {
+  const found = (await loopsOver(host, image, byName)).filter(({ loop }) => !(writing && loop?.readOnly));
+  return found.map(({ name, loop }) =>
+    loop === null ? `perhaps loop device ${name} (losetup cannot tell from here)` : `loop device ${name}`,
+  );
 }
-
-/** What sysfs says a loop is over; null for one that is free, or is being detached. */
-async function backingOf(host: Host, name: string): Promise<string | null> {
-  try {
-    const file = await host.query(text(`/sys/block/${name}/loop/backing_file`));
-    return file === null ? null : file.trimEnd().replace(/ \(deleted\)$/, '');
-  } catch (error) {
-    if (errno(error) === 'ENODEV') return null;
-    throw error;
-  }
-}
-
-const isOver = (loop: Loop, image: Image, byName = '') => serves(loop, image) && loop.backFile.endsWith(byName);
 
 /** The device of the filesystem as /proc/locks spells it: the superblock's, which on btrfs is not what stat says. */
 function superblock(mounts: readonly Mount[], path: string): string | null {

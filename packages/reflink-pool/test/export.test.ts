@@ -1,15 +1,15 @@
-import type { Change } from '@platter/host/door';
-import { Failure } from '@platter/host/failure';
+import type { Failure } from '@platter/host/failure';
 import { describe, expect, it } from 'vitest';
 import { exported as exportSchema } from '../src/records/copy.ts';
 import { type Disk, Killed } from './disk.ts';
+import { cause, elsewhere, refusing, unshared } from './doors.ts';
 import { changesOf, go, head, poolOf } from './pool-of.ts';
+import { type Refusal, refuses } from './refusal.ts';
 import { say } from './said.ts';
 
 const made = 'create v --size 512';
 const exportsDir = '/pool/.platter/exports';
-
-const exported = (id: string, end: string) => `/pool/.platter/exports/${id}.${end}`;
+const exported = (id: string, end: string) => `${exportsDir}/${id}.${end}`;
 
 /** An open export as it lies on the disk. */
 async function exportAt(disk: Disk, from: string, { number }: { number: number | null }): Promise<void> {
@@ -52,32 +52,6 @@ describe('an open export', () => {
     expect((await say(disk, 'list --revisions')).names).toEqual(['w@2']);
   });
 });
-
-/** A pool whose door refuses some changes, as a filesystem or a program would. */
-async function refusing(refusal: (change: Change) => Failure | undefined, ...history: string[]): Promise<Disk> {
-  const disk = await poolOf(...history);
-  const door = disk.change.bind(disk);
-  disk.change = async (change) => {
-    const failure = refusal(change);
-    if (failure !== undefined) throw failure;
-    return door(change);
-  };
-  return disk;
-}
-
-const cause = (code: string) => new Failure('failed', code, { cause: { code } });
-const unshared = new Failure('unsupported', 'no', { details: { because: 'cp: Operation not supported' } });
-
-/** Files of a folder are on another device, as of another filesystem or subvolume. */
-function elsewhere(disk: Disk, folder: string): Disk {
-  const door = disk.query.bind(disk);
-  disk.query = async (query) => {
-    const answer = (await door(query)) as { dev?: bigint } | null;
-    if (query.op === 'stat' && query.path.startsWith(folder) && answer !== null) answer.dev = 8n;
-    return answer as never;
-  };
-  return disk;
-}
 
 const id = (text: string) => /([0-9a-f]{12})\.img/.exec(text)?.[1] ?? '';
 const listed = async (disk: Disk) => (await say(disk, 'list --exports')).names;
@@ -258,10 +232,10 @@ describe('export to a file', () => {
   });
 });
 
-type Row = [what: string, history: string[], line: string, code: number, message: RegExp];
 const snapshot = [made, 'create s --kind snapshot --source v'];
 const volatile = 'create t --kind volatile --size 512';
-const rows: Row[] = [
+
+const rows: Refusal[] = [
   ['an unknown volume', [made], 'export w', 3, /no volume w/],
   ['an unknown revision', [made], 'export v@7', 3, /no revision v@7/],
   ['a snapshot, which is its source', snapshot, 'export s', 3, /no committed image/],
@@ -277,13 +251,4 @@ const rows: Row[] = [
   ['a file in the pool', [made], 'export v /pool/x.img', 3, /in the pool/],
 ];
 
-describe('is refused:', () => {
-  it.each(rows)('%s', async (_, history, line, code, message) => {
-    const disk = await poolOf(...history);
-    const before = new Map(disk.names);
-    const said = await changesOf(disk, line);
-    expect([said.code, said.changes]).toEqual([code, []]);
-    if (code !== 2) expect(said.failure?.message).toMatch(message);
-    expect(new Map(disk.names)).toEqual(before);
-  });
-});
+describe('export', () => refuses(rows));
