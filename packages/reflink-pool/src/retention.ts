@@ -21,10 +21,13 @@ export interface Verdict {
   item: Item;
   keep: boolean;
   reason: string;
+  /** Kept by number or schedule alone, so that it may go where room is wanted. */
+  spare: boolean;
 }
 
-const kept = (item: Item, reason: string): Verdict => ({ item, keep: true, reason });
-const removed = (item: Item, reason: string): Verdict => ({ item, keep: false, reason });
+const kept = (item: Item, reason: string): Verdict => ({ item, keep: true, reason, spare: false });
+const spared = (item: Item, reason: string): Verdict => ({ item, keep: true, reason, spare: true });
+const removed = (item: Item, reason: string): Verdict => ({ item, keep: false, reason, spare: false });
 
 /** What neither age nor number can change: the head's names, pins, expiry, labels, sets and open exports. */
 function settled(item: Item, now: number): Verdict | null {
@@ -54,7 +57,7 @@ function counted(item: Item, open: readonly Item[], count: number): Verdict | nu
   const line = open.filter(({ side }) => side === item.side).sort((a, b) => b.number - a.number);
   const place = line.indexOf(item) + 1;
   const of = count === Number.POSITIVE_INFINITY ? 'all' : count;
-  return place <= count ? kept(item, `count ${place}/${of}`) : null;
+  return place <= count ? spared(item, `count ${place}/${of}`) : null;
 }
 
 function once(items: readonly Item[], policy: Policy, now: number): Verdict[] {
@@ -68,7 +71,7 @@ function once(items: readonly Item[], policy: Policy, now: number): Verdict[] {
     const known = firm.get(item) ?? minimum(item, policy, { now, latest }) ?? counted(item, open, policy.count);
     if (known !== null) return known;
     const bucket = buckets.find((one) => heads[one].has(item) && reached({ one, item, now }, policy.schedule[one]));
-    return bucket === undefined ? removed(item, 'beyond policy') : kept(item, `${bucket} (${day(item.time)})`);
+    return bucket === undefined ? removed(item, 'beyond policy') : spared(item, `${bucket} (${day(item.time)})`);
   });
 }
 

@@ -8,13 +8,13 @@ import type { UsageRecord } from './records/space.ts';
 import type { Image, Volume } from './volume.ts';
 
 /** An image and where it lies; null where files share nothing, so that its blocks say all. */
-interface Weighed {
+export interface Weighed {
   image: Image;
   map: ImageMap | null;
 }
 
 /** The places of an image, flushed first. */
-async function weigh({ host, settings }: Pool, image: Image): Promise<Weighed> {
+export async function weigh({ host, settings }: Pool, image: Image): Promise<Weighed> {
   if (settings.backend === 'copy') return { image, map: null };
   const held = await host.query(hold(image.path));
   try {
@@ -25,7 +25,7 @@ async function weigh({ host, settings }: Pool, image: Image): Promise<Weighed> {
 }
 
 /** The images of a volume, each once. */
-function imagesOf({ head, work, prepared, importing, revisions }: Volume): Image[] {
+export function imagesOf({ head, work, prepared, importing, revisions }: Volume): Image[] {
   const all = [head, work, prepared, importing, ...revisions].filter((image) => image !== null);
   return [...new Map(all.map((image) => [image.ino, image])).values()];
 }
@@ -43,7 +43,16 @@ function alone(pool: Pool, weighed: Weighed): number {
 }
 
 /** Bytes that come free when one name goes: none while its image has another. */
-const reclaimable = (pool: Pool, weighed: Weighed): number => (weighed.image.nlink > 1 ? 0 : alone(pool, weighed));
+export const reclaimable = (pool: Pool, weighed: Weighed): number =>
+  weighed.image.nlink > 1 ? 0 : alone(pool, weighed);
+
+/** Bytes that come free when all names of some images go, others of the same volume staying. */
+export function freedBy(pool: Pool, goes: readonly Weighed[], stays: readonly Weighed[]): number {
+  const maps = (some: readonly Weighed[]) => some.flatMap(({ map }) => (map === null ? [] : [map]));
+  if (pool.settings.backend === 'copy') return total(goes.map(({ image }) => image.allocated));
+  const ready = pool.space.type === xfs ? total(goes.map(beyond)) : 0;
+  return ready + together(maps(stays), maps(goes)).freed;
+}
 
 /** What one state of a volume takes. */
 export async function usageOfImage(pool: Pool, { name }: Volume, state: { ref: string; image: Image }) {
@@ -61,7 +70,7 @@ export async function usageOfVolume(pool: Pool, volume: Volume): Promise<UsageRe
 }
 
 /** How many names of an image are this volume's. */
-const namesIn = ({ head, work, prepared, importing, revisions }: Volume, { ino }: Pick<Image, 'ino'>): number =>
+export const namesIn = ({ head, work, prepared, importing, revisions }: Volume, { ino }: Pick<Image, 'ino'>): number =>
   [head, work, prepared, importing, ...revisions].filter((image) => image?.ino === ino).length;
 
 function record(pool: Pool, name: string, all: readonly Weighed[]): UsageRecord {
