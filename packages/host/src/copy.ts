@@ -16,7 +16,7 @@ const limitsOf = ({ reflink, timeout, stall }: Change & { op: 'copy' }) => {
 /**
  * Copies or clones by coreutils cp, which unlike a system call of ours can be cancelled. A filesystem that cannot share
  * extents is Failure unsupported (with `because` in its details), and so is another cp; every other error is failed and
- * never becomes a copy.
+ * never becomes a copy, with ETIMEDOUT where cp did not end by itself.
  */
 export async function duplicate(
   change: Change & { op: 'copy' },
@@ -35,6 +35,10 @@ export async function duplicate(
     throw new Failure('failed', `could not copy ${from} to ${to}: no space left on device`, {
       hint: 'free some space, then run this again',
       cause: { code: 'ENOSPC' },
+    });
+  if (output.code === null)
+    throw new Failure('failed', `could not copy ${from} to ${to}: cp was killed, or not done in time`, {
+      cause: { code: 'ETIMEDOUT' },
     });
   must(program, output);
 }

@@ -33,7 +33,7 @@ function options(program: Program, cancelSignal: AbortSignal | undefined): Optio
     forceKillAfterDelay: 5000,
     ...(input === undefined ? {} : { input }),
     ...(cwd === undefined ? {} : { cwd }),
-    ...(stall === undefined ? { timeout } : {}),
+    ...(stall === undefined ? { timeout: Math.ceil(timeout) } : {}),
     ...(cancelSignal === undefined ? {} : { cancelSignal }),
   } as Options;
 }

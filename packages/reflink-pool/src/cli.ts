@@ -10,6 +10,7 @@ await main(about, {
   import: ['Make a raw image the head of a volume', () => import('./commands/import.ts')],
   start: ['Give volumes a file to write', () => import('./commands/start.ts')],
   stop: ['Commit or discard what was written', () => import('./commands/stop.ts')],
+  snapshot: ['Name the present state of volumes, also while they are written', () => import('./commands/snapshot.ts')],
   revert: ['Make a former state the head again', () => import('./commands/revert.ts')],
   clone: ['Make a new volume that begins as a state of another', () => import('./commands/clone.ts')],
   export: ['Keep a state under a path for others to read, or write it to a file', () => import('./commands/export.ts')],

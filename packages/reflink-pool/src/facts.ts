@@ -57,6 +57,12 @@ export const released = (notes: Notes, owner: string): Notes => ({
   pins: notes.pins.filter((one) => one !== owner),
 });
 
+/** Only a saved volume has numbered states. */
+export function refuseUnnumbered(volume: Volume): Volume {
+  if (volume.file.volumeKind === 'saved') return volume;
+  throw new Failure('refused', `${volume.name} is a ${volume.file.volumeKind} volume and has no revisions`);
+}
+
 /** Refuses a label that another revision of the volume carries. */
 export function refuseTaken({ name, revisions }: Volume, label: string | null, own: Revision | null = null): void {
   const taken = label === null ? undefined : revisions.find(({ facts }) => facts?.label === label);

@@ -2,10 +2,10 @@ import { remove } from '@platter/host/changes';
 import { because } from '@platter/host/door';
 import { Failure } from '@platter/host/failure';
 import { lookAt } from './family.ts';
-import type { Pending } from './pending.ts';
-import type { Pool } from './pool.ts';
+import { type Pending, pendingSets } from './pending.ts';
+import { type Pool, waitOf } from './pool.ts';
 import { refuseStrange } from './strange.ts';
-import { take } from './take.ts';
+import { take, withAll } from './take.ts';
 import type { Volume } from './volume.ts';
 
 /**
@@ -14,8 +14,7 @@ import type { Volume } from './volume.ts';
  * volume as it is after that.
  */
 export async function locked<T>(pool: Pool, name: string, work: (volume: Volume) => Promise<T>): Promise<T> {
-  const { wait } = pool.call.flags as { wait: number };
-  const lock = await take(pool, { path: pool.lockFile(name), what: name, wait });
+  const lock = await take(pool, { path: pool.lockFile(name), what: name, wait: waitOf(pool) });
   let pending: Pending[];
   try {
     const volume = await lookAt(pool, name);
@@ -26,6 +25,32 @@ export async function locked<T>(pool: Pool, name: string, work: (volume: Volume)
   }
   for (const set of pending) await (await import('./settle.ts')).settleSet(pool, set);
   return locked(pool, name, work);
+}
+
+/** Volumes that become members of a set. */
+interface Members {
+  names: readonly string[];
+  set: string;
+}
+
+/** The same for the members of a set that is to be made, under the lock of the list of sets as well. */
+export async function lockedAll<T>(pool: Pool, { names, set }: Members, work: (volumes: Volume[]) => Promise<T>) {
+  const { settleSet, sweepSets } = await import('./settle.ts');
+  const unfinished = async () =>
+    (await pendingSets(pool)).filter(
+      ({ name, members }) => name === set || members.some(({ volume }) => names.includes(volume)),
+    );
+  for (;;) {
+    for (const one of await unfinished()) await settleSet(pool, one);
+    const done = await withAll(pool, { volumes: names, wait: waitOf(pool) }, async () => {
+      if (!pool.host.dry && (await unfinished()).length > 0) return null;
+      await sweepSets(pool);
+      const volumes: Volume[] = [];
+      for (const name of names) volumes.push(await finished(pool, await lookAt(pool, name)));
+      return { value: await work(volumes) };
+    });
+    if (done !== null) return done.value;
+  }
 }
 
 /** The volume without what a crash left. Failure corrupt when its sidecar cannot be read: nothing is built on that. */

@@ -30,6 +30,12 @@ export function savedNumber(volume: Pick<Volume, 'head' | 'revisions'>): number 
   return null;
 }
 
+/** The revision under which the head is saved; null when it is not. */
+export function twinOf(volume: Volume): Revision | null {
+  const number = savedNumber(volume);
+  return volume.revisions.findLast((one) => one.number === number && isTwin(volume, one)) ?? null;
+}
+
 /** The next number (N4): above all that were ever given, as far as anything on the disk knows. */
 export function nextNumber({ file, revisions, intended }: Pick<Volume, 'file' | 'revisions' | 'intended'>): number {
   return 1 + Math.max(file.counter, revisions.at(-1)?.number ?? 0, ...intended);

@@ -1,14 +1,13 @@
-import { Failure } from '@platter/host/failure';
-import { factsAbout, type Notes, notesOf, sameNotes, withName } from './facts.ts';
+import { factsAbout, type Notes, notesOf, refuseUnnumbered, sameNotes, withName } from './facts.ts';
 import { locked } from './lock.ts';
 import { revisionRecord } from './look.ts';
 import { mustExist } from './machine.ts';
-import { isTwin, savedNumber, withTwin } from './naming.ts';
+import { twinOf, withTwin } from './naming.ts';
 import type { Pool } from './pool.ts';
 import type { RevisionRecord } from './records/look.ts';
-import { type Reference, revisionOf } from './reference.ts';
+import { imageOf, type Reference, revisionOf } from './reference.ts';
 import { put, saveHead } from './steps.ts';
-import type { Image, Revision, Volume } from './volume.ts';
+import type { Revision, Volume } from './volume.ts';
 
 /** What is to be noted about a revision, given what is; may refuse. The revision is null for a head without a number. */
 export type Noting = (notes: Notes, volume: Volume, revision: Revision | null) => Notes;
@@ -18,27 +17,10 @@ export function note(pool: Pool, { volume: name, target }: Reference, noting: No
   return locked(pool, name, async (found) => {
     const volume = refuseUnnumbered(await mustExist(pool, found));
     const revision = revisionOf(volume, target) ?? twinOf(volume);
-    const image = revision ?? headOf(volume);
+    const image = revision ?? imageOf(volume, target);
     const [before, after] = [notesOf(revision), noting(notesOf(revision), volume, revision)];
     return sameNotes(before, after) ? revisionRecord(volume, image) : noted(pool, { volume, revision, notes: after });
   });
-}
-
-/** Only a saved volume has numbered states. */
-export function refuseUnnumbered(volume: Volume): Volume {
-  if (volume.file.volumeKind === 'saved') return volume;
-  throw new Failure('refused', `${volume.name} is a ${volume.file.volumeKind} volume and has no revisions`);
-}
-
-/** The revision under which the head is saved; null when it is not. */
-export function twinOf(volume: Volume): Revision | null {
-  const number = savedNumber(volume);
-  return volume.revisions.findLast((one) => one.number === number && isTwin(volume, one)) ?? null;
-}
-
-function headOf({ name, head }: Volume): Image {
-  if (head !== null) return head;
-  throw new Failure('refused', `${name} has no head`, { hint: `${name}@latest` });
 }
 
 interface Noted {

@@ -20,6 +20,9 @@ export const lockFlags = {
   wait: given({ ...duration, default: '0', help: 'how long to wait for a locked volume' }),
 };
 
+/** How long the person will wait for a lock, in ms. */
+export const waitOf = ({ call }: Pick<Pool, 'call'>): number => (call.flags as { wait: number }).wait;
+
 function poolPath(word: string): string {
   if (word === '' || word.split('/').includes('..')) throw new Invalid(`"${word}" is not a pool: a path without ".."`);
   return word;

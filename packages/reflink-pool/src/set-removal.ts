@@ -3,7 +3,7 @@ import { because } from '@platter/host/door';
 import { Failure } from '@platter/host/failure';
 import { lookAt } from './family.ts';
 import { finished } from './lock.ts';
-import { hidden, type Pool } from './pool.ts';
+import { hidden, type Pool, waitOf } from './pool.ts';
 import { noteNumber } from './prune.ts';
 import { refusePinned } from './remove.ts';
 import { setOf, volumesIn } from './sets.ts';
@@ -21,7 +21,7 @@ interface Going {
 export async function removeSet(pool: Pool, name: string, confirmed: boolean): Promise<boolean> {
   const set = await setOf(pool, name);
   if (set === null) return false;
-  await withAll(pool, volumesIn(set), async () => {
+  await withAll(pool, { volumes: volumesIn(set), wait: waitOf(pool) }, async () => {
     await sweepSets(pool);
     const going = await membersOf(pool, set, name);
     for (const { revision, volume } of going) refusePinned(volume.name, [revision]);

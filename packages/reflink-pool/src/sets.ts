@@ -9,7 +9,7 @@ import { mustExist } from './machine.ts';
 import { isTwin } from './naming.ts';
 import { near } from './nearest.ts';
 import { type Pending, pendingSets } from './pending.ts';
-import { hidden, type Pool } from './pool.ts';
+import { hidden, type Pool, waitOf } from './pool.ts';
 import type { RevertRecord } from './records/cycle.ts';
 import type { SetRecord } from './records/look.ts';
 import { clearing, type RevertWish, refuseOther } from './revert.ts';
@@ -58,7 +58,9 @@ export async function revertSet(pool: Pool, name: string, wish: SetWish): Promis
     throw new Failure('refused', `there is no set ${name}`, { hint });
   }
   for (const pending of (await pendingSets(pool)).filter((one) => one.name === name)) await settleSet(pool, pending);
-  return withAll(pool, volumesIn(set), () => reverted(pool, { name, kind: 'revert', members: set.members }, wish));
+  return withAll(pool, { volumes: volumesIn(set), wait: waitOf(pool) }, () =>
+    reverted(pool, { name, kind: 'revert', members: set.members }, wish),
+  );
 }
 
 /** The volumes a set has a state of. */
@@ -73,7 +75,7 @@ async function reverted(pool: Pool, pending: Pending, wish: SetWish): Promise<Re
   for (const clear of clears) await clear();
   const records = members.map(recordOf);
   if (records.every(({ outcome }) => outcome === 'already')) return records;
-  await announce(pool, pending);
+  await putSet(pool, `${pending.name}.revert`, { members: pending.members, why: 'from here on it is completed' });
   const before = await complete(pool, pending);
   return records.map((record) => ({ ...record, savedAs: before.get(record.volume) ?? null }));
 }
@@ -93,12 +95,14 @@ function recordOf({ volume, revision }: Member): RevertRecord {
   return { ...about('Revert', volume.name), to: revision.number, savedAs: null, outcome, ms: 0 };
 }
 
-async function announce(pool: Pool, { name, members }: Pending): Promise<void> {
-  const path = hidden(pool, `sets/${name}.revert`);
+/** What is written of a set, and why: its members at least. */
+type SetContent = Partial<SetFile> & Pick<SetFile, 'members'> & { why: string };
+
+/** A file of a set, written whole and durable. */
+export async function putSet(pool: Pool, file: string, { why, ...set }: SetContent): Promise<void> {
+  const path = hidden(pool, `sets/${file}`);
   await built(pool, path, async (temp) => {
-    await pool.host.change(
-      because(create(temp, `${JSON.stringify({ members })}\n`, 0o600), 'from here on it is completed'),
-    );
+    await pool.host.change(because(create(temp, `${JSON.stringify(set)}\n`, 0o600), why));
     await pool.host.change(rename(temp, path));
   });
   await pool.host.change(sync(hidden(pool, 'sets')));

@@ -3,32 +3,34 @@ import { because } from '@platter/host/door';
 import { list } from '@platter/host/looks';
 import { lookAt } from './family.ts';
 import { backTo } from './heads.ts';
+import { isTwin } from './naming.ts';
 import { type Pending, pendingSets } from './pending.ts';
 import { hidden, type Pool } from './pool.ts';
 import { withAll } from './take.ts';
+import type { Revision } from './volume.ts';
 
 /** Finishes what a crash left of a set: what was being made is undone, what was being reverted to is completed. */
 export function settleSet(pool: Pool, { name, members }: Pending): Promise<void> {
-  return withAll(
-    pool,
-    members.map(({ volume }) => volume),
-    async () => {
-      const left = (await pendingSets(pool)).filter((one) => one.name === name);
-      for (const pending of left)
-        if (pending.kind === 'intent') await undo(pool, pending);
-        else await complete(pool, pending);
-    },
-  );
+  return withAll(pool, { volumes: members.map(({ volume }) => volume), wait: 10_000 }, async () => {
+    const left = (await pendingSets(pool)).filter((one) => one.name === name);
+    for (const pending of left)
+      if (pending.kind === 'intent') await undo(pool, pending);
+      else await complete(pool, pending);
+  });
 }
 
-/** The revisions that were to be members go, then the intent; nobody has seen either. */
-async function undo(pool: Pool, pending: Pending): Promise<void> {
+/**
+ * The names that were given for the set go, then the intent; nobody has seen either. Any other state that came to have
+ * such a number is left alone.
+ */
+export async function undo(pool: Pool, pending: Pending): Promise<void> {
   for (const { volume: name, number } of pending.members) {
-    const { unseen, dir } = await lookAt(pool, name);
-    const going = unseen.filter((revision) => revision.number === number);
+    const volume = await lookAt(pool, name);
+    const given = (one: Revision) => one.facts?.set === pending.name || isTwin(volume, one);
+    const going = volume.unseen.filter((one) => one.number === number && given(one));
     for (const { path } of going)
       await pool.host.change(because(remove(path), `the set ${pending.name} was not finished`));
-    if (going.length > 0) await pool.host.change(sync(dir));
+    if (going.length > 0) await pool.host.change(sync(volume.dir));
   }
   await drop(pool, pending);
 }

@@ -93,7 +93,7 @@ export async function clone(pool: Pool, { to, mode, named, ...copying }: Clone):
 }
 
 /** The facts of a fresh copy, which must be as long as its source; null in a dry run. */
-async function complete({ host }: Pool, temp: string, from: Image): Promise<Stat | null> {
+export async function complete({ host }: Pool, temp: string, from: Image): Promise<Stat | null> {
   if (host.dry) return null;
   const made = await host.query(lstat(temp));
   if (made?.size === from.size) return made;

@@ -21,9 +21,14 @@ export async function take({ call, host }: Pool, { path, what, wait }: Wanted): 
   }
 }
 
+/** The volumes to lock together, and how long to wait for each lock in ms. */
+export interface Together {
+  volumes: readonly string[];
+  wait: number;
+}
+
 /** Runs `work` while nobody else makes or reverts a set, nor touches these volumes: `%sets` first, then names in byte order. */
-export async function withAll<T>(pool: Pool, volumes: readonly string[], work: () => Promise<T>): Promise<T> {
-  const wait = 10_000;
+export async function withAll<T>(pool: Pool, { volumes, wait }: Together, work: () => Promise<T>): Promise<T> {
   const locks: Lock[] = [];
   try {
     locks.push(await take(pool, { path: hidden(pool, 'locks/%sets'), what: 'the list of sets', wait }));
