@@ -2,8 +2,7 @@ import { type Difference, differ } from '@platter/host/differ';
 import { Failure } from '@platter/host/failure';
 import type { Held } from '@platter/host/hold';
 import { hold } from '@platter/host/looks';
-import { lookAt } from './family.ts';
-import { mustExist } from './machine.ts';
+import { readable } from './chosen.ts';
 import { sameImage, savedNumber, sideOf } from './naming.ts';
 import type { Pool } from './pool.ts';
 import type { DiffRecord } from './records/diff.ts';
@@ -28,13 +27,13 @@ const stateOf = (name: string, image: Image | Revision): State => ({
 
 /** The committed image a reference means. */
 export async function resolve(pool: Pool, { volume: name, target }: Reference): Promise<State> {
-  const volume = await mustExist(pool, await lookAt(pool, name));
+  const volume = await readable(pool, name);
   return stateOf(name, imageOf(volume, target));
 }
 
 /** What one word compares: the newest state with the one a backup has pinned, or else with the newest other one. */
 export async function pair(pool: Pool, name: string): Promise<[State, State]> {
-  const volume = await mustExist(pool, await lookAt(pool, name));
+  const volume = await readable(pool, name);
   const to = newest(volume);
   const below = 'number' in to && sideOf(to) ? to.number : Number.POSITIVE_INFINITY;
   const others = volume.revisions.filter((one) => !sameImage(one, to) && one.number < below);

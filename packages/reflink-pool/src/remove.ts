@@ -5,6 +5,7 @@ import { list } from '@platter/host/looks';
 import { lookAt } from './family.ts';
 import { locked } from './lock.ts';
 import { around, volumeNames } from './machine.ts';
+import { roleOf } from './name.ts';
 import { glancing, type Pool } from './pool.ts';
 import { noteNumber } from './prune.ts';
 import type { RemovalRecord } from './records/cycle.ts';
@@ -83,8 +84,9 @@ async function removeVolume(pool: Pool, volume: Volume): Promise<void> {
 
 /** What lies among the volume's files and is none of ours stays, and is named. */
 async function nameForeign(pool: Pool, { dir, base }: Volume): Promise<void> {
+  const alike = (name: string) => name.startsWith(`${base}.img`) || name.startsWith(`${base}-cow.img`);
   const left = ((await pool.host.query(list(dir))) ?? []).filter(
-    ({ name }) => name.startsWith(`${base}.img.`) || name === `${base}-cow.img`,
+    ({ name }) => alike(name) || roleOf(base, name) !== null,
   );
   for (const { name } of left) if (!pool.host.dry) pool.call.note(`${dir}/${name} is not ours and stays`);
 }

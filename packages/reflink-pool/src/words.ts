@@ -1,8 +1,18 @@
 import { checkVolume } from './name.ts';
+import { parseReference } from './reference.ts';
 
 /** The words of a verb that takes volumes: names, or prefixes that end in `/`; Invalid with the rule otherwise. */
 export function checkWords(words: readonly string[]): string[] {
   return words.map((word) => (word.endsWith('/') ? `${checkVolume(word.slice(0, -1))}/` : checkVolume(word)));
+}
+
+/** The words of a verb that takes references or such prefixes. */
+export function checkReferences(words: readonly string[]): string[] {
+  return words.map((word) => {
+    if (word.endsWith('/')) checkVolume(word.slice(0, -1));
+    else parseReference(word);
+    return word;
+  });
 }
 
 /** The volume a record of any of our kinds is about; undefined for a record of another kind. */

@@ -1,4 +1,5 @@
 import { choice, given, on } from '@platter/command/flag';
+import { namesOf } from '@platter/command/records';
 import { verb } from '@platter/command/verb';
 import { total } from '@platter/host/extents';
 import { Invalid } from '@platter/units/invalid';
@@ -6,6 +7,7 @@ import { formatSize, parseSize } from '@platter/units/size';
 import { compare, lines, pair, resolve } from '../diff.ts';
 import { openPool, poolFlag } from '../pool.ts';
 import { parseReference } from '../reference.ts';
+import { referenceIn } from '../words.ts';
 
 export default verb({
   about: 'Print the ranges in which one committed state may differ from another; outside them they are equal.',
@@ -35,7 +37,8 @@ export default verb({
   run: async (call) => {
     const { align, exact, method } = call.flags;
     if (exact && align < 4096) throw new Invalid('--exact compares blocks of at least 4Ki: --align is too small');
-    const [a = '', b] = call.words;
+    const [a, b, more] = await namesOf(call, referenceIn);
+    if (a === undefined || more !== undefined) throw new Invalid('say one or two states');
     const [from, to] = [parseReference(a), b === undefined ? null : parseReference(b)];
     if (to === null && a.includes('@')) throw new Invalid(`compare ${a} with what? give a second word`);
     const pool = await openPool(call);
