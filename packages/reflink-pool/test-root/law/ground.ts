@@ -52,10 +52,10 @@ export class Ground implements Host {
     this.path = join(folder, 'pool');
   }
 
-  static async at(folder: string): Promise<Ground> {
+  static async at(folder: string, words: readonly string[] = []): Promise<Ground> {
     const ground = new Ground(folder);
     await mkdir(ground.path);
-    const said = await ground.say('init --reserve 0');
+    const said = await ground.say(['init --reserve 0', ...words].join(' '));
     if (said?.code !== 0) throw new Error(`no pool in ${folder}: ${said?.failure?.message}`);
     return ground;
   }

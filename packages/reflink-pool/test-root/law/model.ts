@@ -293,6 +293,7 @@ export function* stop(world: World, name: string, wish: StopWish): Steps {
   if (!exists(v)) return no(3);
   const unclean = v.work !== null && (!runs(world, v) || sessionOf(v)?.unclean === true);
   const told = yield* stopped(world, name, { ...wish, unclean });
+  if (told.code === 0) yield;
   if (told.code === 0 && !unclean) yield* prune(v);
   return told;
 }
