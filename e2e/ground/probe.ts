@@ -75,7 +75,6 @@ const probes = {
   'device-mapper': ['device-mapper in /proc/devices', () => words('/proc/devices').includes('device-mapper')],
   nbd: ['/sys/block/nbd0', () => existsSync('/sys/block/nbd0')],
   vm: [`root, ${machine.join(', ')} --version, busybox, x86-64, a kernel in the cache or by apt-get download`, canBoot],
-  nbdkit: ['nbdkit --version', () => answers('nbdkit', '--version')],
 } satisfies Record<string, [string, () => boolean]>;
 
 export type GroundName = keyof typeof probes;

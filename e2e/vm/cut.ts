@@ -1,118 +1,93 @@
 import { existsSync } from 'node:fs';
-import { mkdir, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { tempFolder } from '../ground/folder.ts';
-import { type Outcome, run, succeed, told } from '../ground/run.ts';
+import type { Filesystem } from '../ground/probe.ts';
+import { told } from '../ground/run.ts';
+import { copied, type Disk, format, onDisk, quiet, type Shell, written } from './disk.ts';
 import { bootUntilCut } from './machine.ts';
+import { flushed, type Write } from './write-log.ts';
 
-/** A verb that the power is cut in. All lines are run in the root of an XFS that lies at one path here and in the guest. */
+/** A verb that the power is cut in. All lines are run in the root of a filesystem that lies at one path here and in the guest. */
 export interface Cut {
+  /** Each of these is cut, on a disk of its own. */
+  on: readonly Filesystem[];
   /** Shell lines that bring the empty filesystem to where the guest takes over. */
   prepare: string;
   /** Shell lines of the guest before the verb. */
   begin: string;
-  /** One command with `-v`, without single quotes. */
+  /** One command, without single quotes. */
   verb: string;
 }
 
-/** Where the power went: right before a change of the verb, counted from 1, or when it had ended. */
-export interface Mark {
-  at: number | 'end';
-  /** The shell line of that change. */
-  change: string;
+/** A disk after a cut. */
+export interface Left {
+  filesystem: Filesystem;
+  /** Which cut it was, for messages. */
+  cut: string;
+  /** The verb had ended before. */
+  ended: boolean;
 }
 
-/** Runs shell lines on what the power cut left. */
-export type Shell = (lines: string) => Promise<Outcome>;
-
-/**
- * The marks of a verb by what it tells of its changes: right before each sync that follows another change, where the most
- * is at stake, and its end.
- */
-export function marksOf(stderr: string): Mark[] {
-  const changes = stderr.split('\n').filter((line) => line.startsWith('+ '));
-  const isSync = (change = '') => change.startsWith('+ sync ');
-  const syncs = changes.flatMap((change, i) =>
-    isSync(change) && !isSync(changes[i - 1]) ? [{ at: i + 1, change }] : [],
-  );
-  return [...syncs, { at: 'end', change: 'ended' }];
+/** A disk as the guest finds it. */
+async function prepared(disk: Disk, { prepare }: Cut): Promise<Disk> {
+  await format(disk);
+  const outcome = await onDisk(disk, (shell) => shell(prepare));
+  if (outcome.code !== 0) throw new Error(told(['sh'], outcome));
+  return disk;
 }
 
-interface Site {
-  image: string;
-  mount: string;
-}
+const device = (index: number): string => `/dev/vd${String.fromCharCode(97 + index)}`;
 
-/** Uses a filesystem while it is mounted; nouuid, because the disks are copies of one. */
-async function onDisk<T>({ image, mount }: Site, use: (shell: Shell) => Promise<T>): Promise<T> {
-  await succeed(['mount', '-t', 'xfs', '-o', 'loop,nouuid', '--', image, mount]);
-  try {
-    return await use((lines) => run(['sh', '-euc', lines], { cwd: mount }));
-  } finally {
-    await succeed(['umount', '--', mount]);
-  }
-}
-
-const orThrow = (outcome: Outcome): Outcome => {
-  if (outcome.code === 0) return outcome;
-  throw new Error(told(['sh'], outcome));
-};
-
-async function prepared(site: Site, { prepare }: Cut): Promise<void> {
-  await writeFile(site.image, '');
-  await truncate(site.image, 300 * 2 ** 20);
-  await succeed(['mkfs.xfs', '-q', '--', site.image]);
-  await mkdir(site.mount);
-  await onDisk(site, async (shell) => orThrow(await shell(prepare)));
-}
-
-const copy = (from: string, to: string) => succeed(['cp', '--reflink=auto', '--sparse=always', '--', from, to]);
-
-/** The verb undisturbed, on a copy of its own. */
-async function rehearsed(site: Site, { begin, verb }: Cut): Promise<Mark[]> {
-  const image = `${site.image}-rehearsed`;
-  await copy(site.image, image);
-  const { stderr } = await onDisk({ ...site, image }, async (shell) => orThrow(await shell(`${begin}\n${verb}`)));
-  return marksOf(stderr);
-}
-
-/** The verb on each disk in turn, ended at its mark, while the guest's kernel writes nothing back of its own accord. */
-const guest = ({ mount }: Site, { begin, verb }: Cut, marks: readonly Mark[]): string =>
+/** The verb on each disk in turn, while the guest's kernel writes nothing back of its own accord. */
+const guest = (disks: readonly Disk[], { begin, verb }: Cut): string =>
   [
-    'modprobe xfs',
+    'modprobe -a xfs btrfs',
     'echo 0 >/proc/sys/vm/dirty_writeback_centisecs',
     'echo 720000 >/proc/sys/fs/xfs/xfssyncd_centisecs',
-    `mkdir -p ${mount}`,
-    ...marks.flatMap(({ at }, i) => [
-      `mount -t xfs -o nouuid /dev/vd${String.fromCharCode(97 + i)} ${mount}`,
+    ...disks.flatMap(({ filesystem, mount }, i) => [
+      `mkdir -p ${mount}`,
+      `mount -t ${filesystem} -o ${quiet[filesystem]} ${device(i)} ${mount}`,
       `cd ${mount}`,
       begin,
-      `step mark-${at} env ${at === 'end' ? '' : `PLATTER_FAULT=kill@${at}`} sh -c '${verb}'`,
+      `sh -c '${verb}'`,
       'echo unflushed >lost',
     ]),
     'cut_power',
   ].join('\n');
 
-export interface Left extends Mark {
-  /** Exit code of the verb in the guest: 137 where it was killed. */
-  code: number;
-  /** Whether a file is there that was written last and flushed by nobody: then the cut lost nothing and shows nothing. */
-  unflushed: boolean;
+/** The states that one disk was in durably: as it was, and after each flush. */
+async function lookAtEach(
+  disk: Disk,
+  flushes: readonly Write[][],
+  look: (left: Left, shell: Shell) => Promise<void>,
+): Promise<void> {
+  for (let flush = 0; flush <= flushes.length; flush += 1) {
+    if (flush > 0) await written(disk, flushes[flush - 1] ?? []);
+    const { filesystem, mount } = disk;
+    const cut = `${filesystem}, after flush ${flush} of ${flushes.length}`;
+    await onDisk(await copied(disk, `${disk.image}-cut`), (shell) => {
+      if (existsSync(join(mount, 'lost')))
+        throw new Error(`${cut}: what was written last and flushed by nobody is there`);
+      return look({ filesystem, cut, ended: flush === flushes.length }, shell);
+    });
+  }
 }
 
-/** Cuts the power at every mark of a verb, each on a disk of its own, and looks at what each disk holds after the reboot. */
-export async function cutAtEachMark(cut: Cut, look: (left: Left, shell: Shell) => Promise<void>): Promise<void> {
+/**
+ * Runs a verb once on each filesystem, on disks that write down what they are asked to write and to flush, and looks at
+ * every state that a power cut could leave of a disk whose write cache is lost: what lay there before, and what lay there
+ * after each flush. In the last one the verb had ended.
+ */
+export async function cutAtEachFlush(cut: Cut, look: (left: Left, shell: Shell) => Promise<void>): Promise<void> {
   await using folder = await tempFolder();
-  const site = { image: join(folder.path, 'disk'), mount: join(folder.path, 'mnt') };
-  await prepared(site, cut);
-  const marks = await rehearsed(site, cut);
-  const image = (mark: Mark) => `${site.image}-${mark.at}`;
-  for (const mark of marks) await copy(site.image, image(mark));
-  const steps = await bootUntilCut(guest(site, cut, marks), marks.map(image));
-  for (const mark of marks) {
-    const code = steps[`mark-${mark.at}`]?.code ?? Number.NaN;
-    await onDisk({ ...site, image: image(mark) }, (shell) =>
-      look({ ...mark, code, unflushed: existsSync(join(site.mount, 'lost')) }, shell),
-    );
-  }
+  const mount = join(folder.path, 'mnt');
+  await mkdir(mount);
+  const disks: Disk[] = [];
+  for (const filesystem of cut.on)
+    disks.push(await prepared({ filesystem, image: join(folder.path, filesystem), mount }, cut));
+  const seen = await Promise.all(disks.map((disk) => copied(disk, `${disk.image}-seen`)));
+  const logs = seen.map(({ image }) => ({ image, log: `${image}-log` }));
+  await bootUntilCut(guest(disks, cut), logs);
+  for (const [i, disk] of disks.entries()) await lookAtEach(disk, flushed(await readFile(logs[i]?.log ?? '')), look);
 }

@@ -25,14 +25,15 @@ async function share(on: Power, tag: string, { path, sockets }: { path: string; 
   return words(`-chardev socket,id=${tag},path=${socket} -device vhost-user-fs-pci,chardev=${tag},tag=${tag}`);
 }
 
-/**
- * A disk that loses what the guest did not flush: nbdkit's cache filter keeps writes to itself until a flush. The cache
- * modes of QEMU do not model this, since the host's page cache outlives them.
- */
-async function volatile(on: Power, file: string, socket: string): Promise<string> {
-  await on.serve(['nbdkit', '-f', '-U', socket, '--filter=cache', 'file', file, 'cache=writeback'], socket);
-  return `nbd:unix:${socket}`;
+/** A disk, and where it writes down every write and flush it was asked for. */
+export interface Logged {
+  image: string;
+  log: string;
 }
+
+const plain = (image: string): string => `file=${image},format=raw`;
+const logged = ({ image, log }: Logged): string =>
+  `driver=blklogwrites,file.driver=file,file.filename=${image},log.driver=file,log.filename=${log}`;
 
 /** The words that start a machine over the host's `/`, which runs e2e/vm/session on `folder`/share. */
 async function computer(on: Power, folder: string, drives: readonly string[]): Promise<string[]> {
@@ -47,7 +48,7 @@ async function computer(on: Power, folder: string, drives: readonly string[]): P
     ...words(`-m ${memory} -object memory-backend-memfd,id=memory,size=${memory},share=on -numa node,memdev=memory`),
     ...(await share(on, 'host', { path: '/', sockets: folder })),
     ...(await share(on, 'share', { path: join(folder, 'share'), sockets: folder })),
-    ...drives.flatMap((file) => ['-drive', `file=${file},if=virtio,format=raw`]),
+    ...drives.flatMap((drive) => ['-drive', `if=virtio,${drive}`]),
   ];
 }
 
@@ -89,23 +90,20 @@ export async function boot(script: string, disks: readonly string[] = []): Promi
   await using folder = await tempFolder();
   await using on = power();
   await prepare(folder.path, script);
-  await machine(on, folder.path, disks);
+  await machine(on, folder.path, disks.map(plain));
   const code = await read(join(folder.path, 'share/code'));
   if (code !== '0\n') throw new Error(`the script ended with ${code || 'nothing'}:\n${await last(folder.path)}`);
   return steps(folder.path);
 }
 
-/** Runs a script until it calls `cut_power`. The machine is gone then, and so is all that it had not flushed to its disks. */
-export async function bootUntilCut(script: string, disks: readonly string[]): Promise<Record<string, Step>> {
+/** Runs a script until it calls `cut_power`. The machine is gone then; its disks and their logs are as it had them written. */
+export async function bootUntilCut(script: string, disks: readonly Logged[]): Promise<void> {
   await using folder = await tempFolder();
-  {
-    await using on = power();
-    await prepare(folder.path, script);
-    const sockets = disks.map((file, i) => volatile(on, file, join(folder.path, `disk${i}`)));
-    const ended = machine(on, folder.path, await Promise.all(sockets)).then(async () => {
-      throw new Error(`the script ended before the power was cut:\n${await last(folder.path)}`);
-    });
-    await Promise.race([on.appears(join(folder.path, 'share/cut')), ended]);
-  }
-  return steps(folder.path);
+  await using on = power();
+  await prepare(folder.path, script);
+  for (const { log } of disks) await writeFile(log, '');
+  const ended = machine(on, folder.path, disks.map(logged)).then(async () => {
+    throw new Error(`the script ended before the power was cut:\n${await last(folder.path)}`);
+  });
+  await Promise.race([on.appears(join(folder.path, 'share/cut')), ended]);
 }
