@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { needs } from '../ground/needs.ts';
+import { told } from '../ground/run.ts';
 import { type Cut, cutAtEachFlush, type Left } from './cut.ts';
 import type { Shell } from './disk.ts';
 import { contents, pool, resumed, started, words } from './pool.ts';
@@ -8,10 +9,10 @@ import { contents, pool, resumed, started, words } from './pool.ts';
 const patience = 700_000;
 const all: Cut['on'] = ['xfs', 'btrfs', 'ext4'];
 
-/** A verb that succeeds on what is left. */
+/** What a verb says of what is left; it must succeed. */
 async function said(shell: Shell, { cut }: Left, verb: string): Promise<string> {
   const outcome = await shell(`${words}\nreflink-pool ${verb}`);
-  expect(outcome, cut).toMatchObject({ code: 0 });
+  if (outcome.code !== 0) throw new Error(`${cut}: ${told([verb], outcome)}`);
   return outcome.stdout;
 }
 
