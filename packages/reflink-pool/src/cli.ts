@@ -24,5 +24,6 @@ await main(about, {
   frag: ['Show in how many pieces images lie', () => import('./commands/frag.ts')],
   prune: ['Remove the revisions that retention lets go', () => import('./commands/prune.ts')],
   verify: ['Check volumes and their images', () => import('./commands/verify.ts')],
+  doctor: ['Say what is wrong, and how to put it right', () => import('./commands/doctor.ts')],
   remove: ['Remove a volume or a revision', () => import('./commands/remove.ts')],
 });
