@@ -215,22 +215,6 @@ for (const filesystem of ['xfs', 'btrfs'] as const)
     filesystem,
     'strace',
   )(`a commit on ${filesystem}`, () => {
-    it('of an image of many extents clones nothing', async () => {
-      await using folder = await mounted(filesystem);
-      const pool = await TestPool.at(folder.path, '--prepare', 'never');
-      await fragmented(join(folder.path, 'many.raw'), 2000);
-      await pool.say('import', 'v', join(folder.path, 'many.raw'), '--create');
-      const argv = (verb: string) => ['reflink-pool', verb, 'v'];
-      const options = { env: pool.env, trace: 'ioctl,copy_file_range,sendfile' };
-      const clones = (calls: string[]) => calls.filter((call) => /FICLONE|copy_file_range|sendfile/.test(call));
-      const started = await strace(argv('start'), options);
-      expect([started.code, clones(started.calls).length]).toEqual([0, 1]);
-      await pool.write('v-dirty.img', 0, 'guest');
-      const stopped = await strace(argv('stop'), options);
-      expect([stopped.code, clones(stopped.calls)]).toEqual([0, []]);
-      expect(await readFile(pool.file('v.img'), { encoding: 'latin1' })).toMatch(/^guest/);
-    });
-
     it('makes the next copy ahead of time where that is slow, after it has said what it did', async () => {
       await using folder = await mounted(filesystem);
       const pool = await TestPool.at(folder.path);
