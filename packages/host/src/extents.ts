@@ -49,6 +49,16 @@ export class ExtentTable {
     return ours.every((bytes, column) => bytes.equals(theirs[column] as Buffer));
   }
 
+  /** Whether some extent goes on, elsewhere on the disk, right where another ends. */
+  isSplit(): boolean {
+    for (let index = 1; index < this.count; index += 1) {
+      const [one, next] = [this.at(index - 1), this.at(index)];
+      const moved = one.kind === 'opaque' || next.address !== one.address + one.length;
+      if (next.at === one.at + one.length && moved) return true;
+    }
+    return false;
+  }
+
   /** The map read from front to back: what lies at an offset, and how far that goes. Offsets must not fall. */
   reader(): (at: number) => Place {
     let next = 0;

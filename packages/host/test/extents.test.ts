@@ -73,6 +73,18 @@ describe('filefrag', () => {
   });
 });
 
+describe('a map', () => {
+  const extent = (at: number, address: number, kind: Extent['kind'] = 'data') => ({ at, length: 10, address, kind });
+  it.each([
+    ['nothing', [], false],
+    ['one piece', [extent(0, 100)], false],
+    ['pieces with holes between', [extent(0, 100), extent(20, 300)], false],
+    ['neighbours that are neighbours on the disk too', [extent(0, 100), extent(10, 110, 'zero')], false],
+    ['neighbours that are not', [extent(0, 100), extent(10, 300)], true],
+    ['neighbours that lie nobody knows where', [extent(0, 0, 'opaque'), extent(10, 10, 'opaque')], true],
+  ])('of %s is split or not', (_, extents, split) => expect(table(extents).isSplit()).toBe(split));
+});
+
 /** A disk of numbered blocks, and two files as lists of places on it; negative is unwritten, 0 a hole. */
 const block = 4096;
 const files = fc.array(fc.integer({ min: -1, max: 6 }), { maxLength: 40 });

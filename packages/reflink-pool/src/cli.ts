@@ -22,6 +22,7 @@ await main(about, {
   diff: ['Print where one state of a volume differs from another', () => import('./commands/diff.ts')],
   usage: ['Show what volumes take, and what comes free', () => import('./commands/usage.ts')],
   frag: ['Show in how many pieces images lie', () => import('./commands/frag.ts')],
+  flatten: ['Give heads in many pieces one piece', () => import('./commands/flatten.ts')],
   prune: ['Remove the revisions that retention lets go', () => import('./commands/prune.ts')],
   verify: ['Check volumes and their images', () => import('./commands/verify.ts')],
   doctor: ['Say what is wrong, and how to put it right', () => import('./commands/doctor.ts')],

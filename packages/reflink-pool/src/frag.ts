@@ -9,8 +9,8 @@ import type { Image, Volume } from './volume.ts';
 const slowMs = 1000;
 /** Below so many bytes for each mapping a full copy is no slower than a clone. */
 const smallMean = { xfs: 25 * 1024, other: 5 * 1024 };
-/** What flatten itself may leave. */
-const flat = 4;
+/** So many mappings flatten itself may leave. */
+export const flat = 4;
 
 /** The pieces of the head and of the working copy, as far as they are there. */
 export async function fragsOf(pool: Pool, volume: Volume): Promise<FragRecord[]> {

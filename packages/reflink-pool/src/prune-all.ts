@@ -48,6 +48,6 @@ function shortOf({ skipped, reached }: PruneSummaryRecord): Failure | null {
   if (skipped.length > 0) return new Failure('partial', `skipped what is locked: ${skipped.join(', ')}`);
   if (reached) return null;
   return new Failure('partial', 'there is not as much free space as the policy wants', {
-    hint: 'what is left is the newest, pinned, labelled, in a set, exported or younger than min',
+    hint: 'a policy that keeps less; what is pinned, labelled, in a set, exported or younger than min stays',
   });
 }

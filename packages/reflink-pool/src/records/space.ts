@@ -44,6 +44,10 @@ export const frag = record('Frag', {
   predictedMs: number,
   calibrated: z.boolean(),
   advice: z.nullable(z.enum(['flatten'])),
+  /** Of flatten only, with the mappings that there were. */
+  outcome: z.optional(z.enum(['flattened', 'already'])),
+  before: z.optional(z.number()),
+  ms: z.optional(z.number()),
 });
 
 export const probe = record('Probe', {

@@ -13,6 +13,11 @@ export function fragText({ ref, mappings, meanBytes, predictedMs, calibrated, ad
   return columns(ref, counted(mappings, 'mapping'), `mean ${formatSize(meanBytes)}`, guess, advice);
 }
 
+export function flattenText({ volume, outcome, before = 0, mappings, ms = 0 }: FragRecord): string {
+  if (outcome === 'already') return columns(volume, 'already flat', counted(mappings, 'mapping'));
+  return columns(volume, outcome, `${counted(before, 'mapping')} before, ${mappings} now`, took(ms));
+}
+
 export function probeText(record: ProbeRecord): string {
   const { path, fsType, reflink, links, because, baseUs, usPerMapping, saved } = record;
   const yes = (is: boolean) => (is ? 'yes' : 'no');
