@@ -24,7 +24,8 @@ export default verb({
     const pool = await openPool(call);
     await every(call, { names: await spread(pool, words), alike: true }, async (name) => {
       const record = await flatten(pool, name);
-      await call.emit(record, { text: call.host.dry ? [] : flattenText(record), name });
+      const told = !call.host.dry || record.outcome === 'already';
+      await call.emit(record, { text: told ? flattenText(record) : [], name });
     });
   },
 });
