@@ -29,9 +29,9 @@ export function exportTo(
     const volume = await mustExist(pool, found);
     const { image, number } = committed(pool, volume, target);
     const ground = await groundOf(pool, await folderOf(pool, dest));
-    await refuseTaken(pool, dest);
     const ways = waysTo(pool, image, { ground, link: false, allowCopy });
     await sweep(pool, dest);
+    await refuseTaken(pool, dest);
     const method = await firstOf(ways, image, (way) => written(pool, image, { dest, how: way as 'reflink' | 'copy' }));
     const told = { id: null, number, path: dest, size: image.size, method, expiresAt: null };
     return { ...about('Export', name), ...told, outcome: 'written' };
