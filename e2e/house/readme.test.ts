@@ -13,7 +13,7 @@ it.for(pages)('%s shows what its commands print', async (page) => {
   await using home = await tempFolder();
   const alone = join(root, 'e2e/alone');
   const env = { HOME: home.path, TMPDIR: home.path };
-  const { stdout } = await run([alone, 'sh', '-c', script(session)], { cwd: home.path, env });
+  const { stdout } = await run([alone, 'sh', '-c', script(session)], { cwd: home.path, env, timeout: 110_000 });
   expect(transcript(replayed(session, stdout))).toBe(transcript(session));
 });
 

@@ -43,7 +43,7 @@ const scrubbers: readonly [RegExp, string][] = [
   [/\b(?=[0-9a-f]*\d)[0-9a-f]{8,}\b/g, 'HEX'],
   [/\/tmp\/[^/\s"',:]+/g, '/tmp/DIR'],
   [/\/dev\/loop\d+/g, '/dev/loopN'],
-  [/\b(\d+h)?(\d+m)?\d+(\.\d+)?\s?(ms|s)\b/g, 'DURATION'],
+  [/\b(\d+h)?(\d+m)?\d+(\.\d+)?\s?(ms|us|s)\b/g, 'DURATION'],
   [/[ \t]+$/gm, ''],
   [/ {2,}/g, ' '],
 ];
