@@ -12,6 +12,7 @@ import { around, mustExist } from './machine.ts';
 import { isTwin } from './naming.ts';
 import type { Pool } from './pool.ts';
 import type { FragRecord } from './records/space.ts';
+import type { ImageFacts } from './sidecar.ts';
 import { built, copied, put, replaceHead } from './steps.ts';
 import { heldBy } from './stopping.ts';
 import { stopwatch } from './stopwatch.ts';
@@ -85,11 +86,14 @@ function replaced(pool: Pool, volume: Volume, head: Image): Promise<Image> {
     await host.change(sync(temp));
     const image = { ...head, ...made, path };
     const known = imageFacts(volume, head);
-    if (known !== null) await put(pool, volume, { images: withImage(volume, image, known), why: 'the same bytes' });
+    if (known !== null) await put(pool, volume, { images: carried(volume, image, known), why: 'the same bytes' });
     await replaceHead(pool, volume, { path: temp, image: made && image, why });
     return image;
   });
 }
+
+const carried = (volume: Volume, image: Image, { sha256, consistency }: ImageFacts) =>
+  withImage(volume, image, { sha256, consistency });
 
 async function sameBytes({ host }: Pool, a: Image, b: Image): Promise<boolean> {
   const program = run('cmp', ['-s', '--', a.path, b.path], { timeout: 24 * 3_600_000 });

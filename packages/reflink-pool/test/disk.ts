@@ -139,7 +139,8 @@ export class Disk implements Host {
     if (program !== 'filefrag') throw new Error(`nobody scripted ${program} ${args}`);
     const node = [...this.names.values()].find(({ ino }) => ino === inherit[0]);
     const address = 4096 * (1 + (node?.content.codePointAt(0) ?? 0));
-    const shared = [...new Set(this.names.values())].filter(({ content }) => content === node?.content).length > 1;
+    const shared =
+      [...new Set(this.names.values())].filter(({ content }) => content !== '' && content === node?.content).length > 1;
     const flags = `last,${shared ? 'shared,' : ''}eof`;
     watch?.(`   0:        0..     511: ${address}.. ${address + 511}:    512:             ${flags}\n`);
     return ended('');
