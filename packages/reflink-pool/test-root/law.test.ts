@@ -29,7 +29,7 @@ function through(before: World, act: Act, sees: boolean): Ended {
 
 /** A pool and all worlds it may be. */
 class Run {
-  worlds: World[] = [{ volumes: {}, boot: 1, ids: 0, clock: 0, held: null }];
+  worlds: World[] = [{ volumes: {}, exports: [], boot: 1, ids: 0, clock: 0, held: null }];
   readonly #ground: Ground;
   /** What each committed image held when it was first seen, by inode and birth. */
   #committed = new Map<string, string>();
@@ -80,7 +80,7 @@ class Run {
     if (what !== 'volumes') await this.#ground.lose('sessions', on);
     for (const world of this.worlds) {
       const v = volumeOf(world, on);
-      const { head, work, prepared, importing, names, session } = v;
+      const { head, work, prepared, names, session } = v;
       if (what !== 'volumes') v.session = null;
       if (what !== 'sessions')
         world.volumes[on] = {
@@ -88,7 +88,7 @@ class Run {
           head,
           work,
           prepared,
-          importing,
+
           names,
           session: what === 'both' ? null : session,
         };
@@ -128,7 +128,7 @@ class Run {
       said === null
         ? this.#afterKill(ends, picture, act)
         : this.#after(ends, { told, picture, why: said.failure?.message }, act);
-    this.#look(files, deed, said !== null);
+    this.#look(files, act.locks ?? deed.on, said !== null);
     if (record?.outcome === 'removed' && deed.verb === 'remove')
       for (const key of this.#given.keys()) if (key.startsWith(`${deed.on}@`)) this.#given.delete(key);
   }
@@ -153,7 +153,7 @@ class Run {
   }
 
   /** What holds of the files themselves, whatever the model says. */
-  #look(files: readonly Lying[], { on }: Deed, whole: boolean): void {
+  #look(files: readonly Lying[], on: string, whole: boolean): void {
     for (const { path, inode, mode, nlink, mtimeNs, text } of files) {
       const [, volume, number, time] = /^(.*)\.img\.(\d+)@(.*)Z$/.exec(path) ?? [];
       if (path.endsWith('-dirty.img')) expect([path, nlink]).toEqual([path, 1]);

@@ -1,24 +1,19 @@
 import fc from 'fast-check';
+import { create, type NewVolume, type StartWish, type StopWish, start, stop } from './cycle.ts';
+import { fresh, type Image, type Policy, type Steps, type Volume, volumeOf, type World } from './model.ts';
 import {
   bringIn,
-  create,
-  fresh,
-  type Image,
-  type NewVolume,
-  type Policy,
+  clone,
+  keep,
+  note,
+  pruneNow,
   remove,
   removed,
   removeName,
+  resize,
   revert,
-  type StartWish,
-  type Steps,
-  type StopWish,
-  start,
-  stop,
-  type Volume,
-  volumeOf,
-  type World,
-} from './model.ts';
+  snapshot,
+} from './states.ts';
 
 /** One thing that happens: what, to which volume, and a number to choose by. */
 export interface Deed {
@@ -34,6 +29,8 @@ export interface Deed {
 export interface Act {
   line: string;
   stdin?: string;
+  /** The volume that is locked, when it is not the one the deed is on. */
+  locks?: string;
   steps(world: World, sees: boolean): Steps;
 }
 
@@ -46,6 +43,7 @@ export const wishes: Record<string, NewVolume> = {
   'd/ro': { kind: 'saved', rw: false, source: null, policy: { min: 'all', count: 0 }, size: blocks },
   'd/s': { kind: 'snapshot', rw: true, source: 'v', policy: null, size: 0 },
   'd/s.r': { kind: 'snapshot', rw: false, source: 'v', policy: null, size: 0 },
+  c: { kind: 'saved', rw: true, source: null, policy: null, size: blocks },
   t: { kind: 'volatile', rw: true, source: null, policy: null, size: 4 },
 };
 
@@ -142,7 +140,45 @@ const verbs: Record<string, (deed: Deed, v: Volume, index: number) => Act> = {
       bringIn(world, on, { image: fresh(world, bytes), create: n % 4 !== 0, sees });
     return { line: `import ${on} -${n % 4 !== 0 ? ' --create' : ''}`, stdin: bytes, steps };
   },
+  label: ({ on, n }, v) => {
+    const [target, label] = [targetIn(v, n), pick(['a', 'b', 'c', null], n)];
+    const line = `label ${on}@${target} ${label ?? '--clear'}`;
+    return { line, steps: (world) => note(world, on, { target, label }) };
+  },
+  pin: ({ on, n }, v) => {
+    const [target, pin] = [targetIn(v, n), n % 5 < 2];
+    return {
+      line: `pin ${on}@${target}${pin ? '' : ' --release'}`,
+      steps: (world) => note(world, on, { target, pin }),
+    };
+  },
+  snapshot: ({ on, n }) => {
+    const label = pick([null, 'a', 'b', 'c'], n);
+    const line = `snapshot ${on}${label === null ? '' : ` --label ${label}`}`;
+    return { line, steps: (world) => snapshot(world, on, label) };
+  },
+  clone: ({ on, n }, v) => {
+    const [target, to] = [targetIn(v, n), pick(['c', 'v-2', 'd/v'], n)];
+    return { line: `clone ${on}@${target} ${to}`, locks: to, steps: (world) => clone(world, on, { to, target }) };
+  },
+  export: ({ on, n }, v) => {
+    const target = targetIn(v, n);
+    return { line: `export ${on}@${target}`, steps: (world) => keep(world, on, target) };
+  },
+  prune: ({ on, n }) => {
+    const policy = pick([null, { min: 'none', count: 0 } as const, { min: 'none', count: 2 } as const], n);
+    const line = `prune ${on}${policy === null ? '' : ` --policy ${policyText(policy)}`}`;
+    return { line, steps: (world) => pruneNow(world, on, policy) };
+  },
+  resize: ({ on, n }) => {
+    const [size, shrink] = [pick([8, 16, 20, 24], n), n % 3 === 0];
+    const line = `resize ${on} ${size * 4}K${shrink ? ` --allow-shrink --confirm=${on}` : ''}`;
+    return { line, steps: (world) => resize(world, on, { size, shrink }) };
+  },
 };
+
+/** The words that mean the head or one of the names. */
+const targetIn = (v: Volume, n: number) => pick(['head', numberIn(v, n), numberIn(v, n)], n >> 2);
 
 /** A character for what is written in one step of a history, of one UTF-16 unit and no other use. */
 export const letterOf = (index: number): string => String.fromCodePoint(0x4e00 + index);
@@ -154,7 +190,7 @@ export function actOf(deed: Deed, world: World, index: number): Act {
   return {
     ...act,
     *steps(now, sees) {
-      if (volumeOf(now, deed.on).removing) yield* removed(now, deed.on);
+      if (act.locks === undefined && volumeOf(now, deed.on).removing) yield* removed(now, deed.on);
       return yield* act.steps(now, sees);
     },
   };
@@ -167,6 +203,7 @@ const verbOf = fc.oneof(
   { weight: 7, arbitrary: fc.constant('stop') },
   { weight: 4, arbitrary: fc.constant('revert') },
   { weight: 3, arbitrary: fc.constantFrom('remove-name', 'import-file', 'import-stream') },
+  { weight: 6, arbitrary: fc.constantFrom('label', 'pin', 'snapshot', 'clone', 'export', 'prune', 'resize') },
   { weight: 2, arbitrary: fc.constantFrom('reboot', 'create', 'lose-volumes', 'lose-sessions') },
   { weight: 1, arbitrary: fc.constantFrom('remove', 'lose-both') },
 );

@@ -112,7 +112,7 @@ export class Ground implements Host {
     }
   }
 
-  /** Everything below the pool's directory but `.platter` and temporaries. */
+  /** Everything below the pool's directory; of `.platter` only what exports keep. */
   async files(): Promise<Lying[]> {
     const all = await readdir(this.path, { recursive: true, withFileTypes: true });
     const paths = all
@@ -120,7 +120,7 @@ export class Ground implements Host {
       .map((entry) => join(entry.parentPath, entry.name).slice(this.path.length + 1));
     return Promise.all(
       paths
-        .filter((path) => !path.startsWith('.platter/'))
+        .filter((path) => !path.startsWith('.platter/') || /^\.platter\/exports\/[0-9a-f]{12}\.img$/.test(path))
         .sort()
         .map((path) => this.#lying(path)),
     );

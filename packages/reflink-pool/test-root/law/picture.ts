@@ -4,6 +4,8 @@ import { exists, factOf, type Image, isOutdated, isSide, isTwin, stateOf, type W
 /** What can be seen of a pool: files by name, and what `list` says. Images are counted in the order they are met. */
 export interface Picture {
   files: Record<string, { image: number; bytes: string }>;
+  /** What open exports keep: the bytes, and which image while some volume names it. */
+  exports: string[];
   volumes: Record<string, Record<string, unknown>>;
   names: Record<string, Record<string, unknown>>;
 }
@@ -16,12 +18,21 @@ function counted(): (thing: string | number) => number {
 
 const sorted = <T>(entries: [string, T][]) => Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
 
+/** What exports keep: images that volumes name too by their numbers, others only by their bytes. */
+function keeping<T extends string | number>(
+  kept: readonly (readonly [T, string])[],
+  named: ReadonlySet<T>,
+  count: (thing: T) => number,
+): string[] {
+  return kept.map(([image, bytes]) => `${named.has(image) ? count(image) : 'only'} ${bytes}`).sort();
+}
+
 /** What the model says can be seen. */
 export function expected(world: World): Picture {
   const files: [string, Image][] = [];
   const [volumes, names]: [string, Record<string, unknown>][][] = [[], []];
   for (const [name, v] of Object.entries(world.volumes)) {
-    const roles = { '.img': v.head, '-dirty.img': v.work, '-precache.img': v.prepared, '-import.img': v.importing };
+    const roles = { '.img': v.head, '-dirty.img': v.work, '-precache.img': v.prepared };
     for (const [end, image] of Object.entries(roles)) if (image !== null) files.push([name + end, image]);
     for (const { number, image } of v.names) files.push([`${name}.img.${number}`, image]);
     if (!exists(v) || v.removing) continue;
@@ -33,16 +44,24 @@ export function expected(world: World): Picture {
       { ...facts, size: bytes ?? (volumeKind === 'volatile' ? size : null), revisions: v.names.length },
     ]);
     for (const one of v.names) {
-      const facts = { twin: isTwin(v, one), side: isSide(v, one), label: factOf(v, one)?.label ?? null };
+      const facts = {
+        twin: isTwin(v, one),
+        side: isSide(v, one),
+        label: factOf(v, one)?.label ?? null,
+        pins: factOf(v, one)?.pins ?? [],
+      };
       names?.push([`${name}@${one.number}`, { ...facts, size: one.image.bytes.length }]);
     }
   }
   const count = counted();
   const lying = sorted(files.map(([name, image]) => [name, image]));
   const told = Object.entries(lying).map(([name, { id, bytes }]) => [name, { image: count(id), bytes }]);
-  return { files: Object.fromEntries(told), volumes: sorted(volumes ?? []), names: sorted(names ?? []) };
+  const kept = world.exports.map(({ image: { id, bytes } }) => [id, bytes] as const);
+  const exports = keeping(kept, new Set(files.map(([, { id }]) => id)), count);
+  return { files: Object.fromEntries(told), exports, volumes: sorted(volumes ?? []), names: sorted(names ?? []) };
 }
 
+const isExport = ({ path }: Lying) => path.startsWith('.platter/');
 const temporary = /~[a-z0-9_]{8}$/;
 const some = (record: Record<string, unknown>, ...fields: string[]) =>
   Object.fromEntries(
@@ -56,19 +75,28 @@ const some = (record: Record<string, unknown>, ...fields: string[]) =>
 export async function observed(ground: Ground, files: readonly Lying[]): Promise<Picture> {
   const [volumes, names] = [await ground.say('list'), await ground.say('list --revisions')];
   const count = counted();
-  const plain = files
+  const [hidden, visible] = [files.filter(isExport), files.filter((file) => !isExport(file))];
+  const plain = visible
     .filter(({ path }) => !temporary.test(path))
     .map((file) => ({ ...file, path: file.path.replace(/@[^/]*Z$/, '') }));
   const lying = sorted(plain.map((file) => [file.path, file]));
   const told = Object.entries(lying).map(([name, { inode, text: bytes }]) => [name, { image: count(inode), bytes }]);
+  const named = new Set(visible.map(({ inode }) => inode));
   return {
     files: Object.fromEntries(told),
+    exports: keeping(
+      hidden.map(({ inode, text }) => [inode, text] as const),
+      named,
+      count,
+    ),
     volumes: sorted(
       (volumes?.records ?? []).map((one) => [
         String(one.volume),
         some(one, 'volumeKind', 'rw', 'source', 'state', 'outdated', 'size', 'revisions'),
       ]),
     ),
-    names: sorted((names?.records ?? []).map((one) => [String(one.ref), some(one, 'twin', 'side', 'label', 'size')])),
+    names: sorted(
+      (names?.records ?? []).map((one) => [String(one.ref), some(one, 'twin', 'side', 'label', 'pins', 'size')]),
+    ),
   };
 }
