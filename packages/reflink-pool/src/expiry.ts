@@ -1,20 +1,29 @@
 import { remove, sync } from '@platter/host/changes';
 import { because } from '@platter/host/door';
-import { type Export, endExport, openExports } from './exports.ts';
+import { endExport, exportIds, noteOf, openExport, openExports, sweepExports } from './exports.ts';
 import { hidden, type Pool } from './pool.ts';
 import { isOver } from './prune.ts';
 import { setNames, setOf, volumesIn } from './sets.ts';
 import { sweepSets } from './settle.ts';
 import { take } from './take.ts';
 
-/** The exports of a volume whose time is over. */
-export async function overdueExports(pool: Pool, volume: string): Promise<Export[]> {
-  return (await openExports(pool)).filter((one) => one.volume === volume && isOver(pool, one.expiresAt));
+/** Ends the exports of a volume whose time is over, under its lock, and takes away what crashes left of them. */
+export async function endOverdue(pool: Pool, volume: string): Promise<void> {
+  for (const one of await openExports(pool))
+    if (one.volume === volume && isOver(pool, one.expiresAt))
+      await endExport(pool, one.id, `its time was over at ${one.expiresAt}`);
+  await sweepExports(pool, volume);
 }
 
-/** Ends them, under the lock of their volume. */
-export async function endOverdue(pool: Pool, exports: readonly Export[]): Promise<void> {
-  for (const { id, expiresAt } of exports) await endExport(pool, id, `its time was over at ${expiresAt}`);
+/** Whose exports are over, or not whole, although nobody prunes these volumes: they were removed, or are of another kind now. */
+export async function forsaken(pool: Pool, pruned: readonly string[]): Promise<string[]> {
+  const ids = await exportIds(pool);
+  const found = ids.map(async (id) => {
+    const [open, noted] = [await openExport(pool, id), await noteOf(pool, id)];
+    const over = open === null || isOver(pool, open.expiresAt);
+    return over && noted !== null && !pruned.includes(noted.volume) ? [noted.volume] : [];
+  });
+  return [...new Set((await Promise.all(found)).flat())].sort();
 }
 
 /** The published sets with a member among these volumes whose time is over. */

@@ -3,6 +3,7 @@ import { because } from '@platter/host/door';
 import { formatInstant } from '@platter/units/instant';
 import { committed } from './committed.ts';
 import {
+  dropExport,
   type Export,
   endExport,
   exportPath,
@@ -82,7 +83,7 @@ async function note(pool: Pool, { id, volume, number, expiresAt, method }: Expor
 export async function end(pool: Pool, id: string): Promise<ExportRecord> {
   const noted = await noteOf(pool, id);
   if (noted === null) {
-    await sweepExports(pool, null);
+    await dropExport(pool, id);
     return ended(id);
   }
   return locked(pool, noted.volume, async () => {

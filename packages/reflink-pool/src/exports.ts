@@ -75,17 +75,24 @@ export async function endExport(pool: Pool, id: string, why: string): Promise<vo
 }
 
 /**
- * Takes away what crashes left of exports, under the lock of `volume` (null without one): its notes without an image,
- * and images without a note, which nobody is making, since a note comes first and goes last.
+ * Takes away what crashes left of exports, under the lock of `volume`: its notes without an image, and images without a
+ * note, which nobody is making, since a note comes first and goes last.
  */
-export async function sweepExports(pool: Pool, volume: string | null): Promise<void> {
+export async function sweepExports(pool: Pool, volume: string): Promise<void> {
   for (const [id, names] of await namesById(pool)) {
     if (names.includes(`${id}.img`) && names.includes(`${id}.json`)) continue;
     const content = await pool.host.query(text(exportPath(pool, id, 'json')));
-    if (content !== null && readExport(content)?.volume !== volume) continue;
-    for (const name of names.toReversed())
-      await pool.host.change(because(remove(`${exportsDir(pool)}/${name}`), 'left by a crash'));
+    if (content === null || readExport(content)?.volume === volume) await drop(pool, names, 'left by a crash');
   }
+}
+
+/** Takes away what is there under an id of which no note says what it is. */
+export const dropExport = async (pool: Pool, id: string): Promise<void> =>
+  drop(pool, (await namesById(pool)).get(id) ?? [], 'nothing says what it is of');
+
+/** The note goes last. */
+async function drop(pool: Pool, names: readonly string[], why: string): Promise<void> {
+  for (const name of names.toReversed()) await pool.host.change(because(remove(`${exportsDir(pool)}/${name}`), why));
 }
 
 /** The record of an export that is there, or was. */

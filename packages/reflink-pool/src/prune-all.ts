@@ -1,9 +1,9 @@
 import { every } from '@platter/command/every';
 import { Failure } from '@platter/host/failure';
-import { endSets, overdueSets } from './expiry.ts';
+import { endSets, forsaken, overdueSets } from './expiry.ts';
 import { formatPolicy } from './policy.ts';
 import type { Pool } from './pool.ts';
-import { type PruneWish, pruneVolume, type Run, summaryOf } from './pruning.ts';
+import { endForsaken, type PruneWish, pruneVolume, type Run, summaryOf } from './pruning.ts';
 import type { PruneSummaryRecord } from './records/space.ts';
 import { changeSettings } from './settings.ts';
 
@@ -16,16 +16,19 @@ export async function asDefault(pool: Pool, { policy, explain }: PruneWish): Pro
 
 interface Wanted extends PruneWish {
   names: readonly string[];
+  /** Whether these are all there are. */
+  all: boolean;
   said: Run['said'];
 }
 
 /** Prunes volumes, then makes room: the summary, and why it is not all that was wanted (null when it is). */
 export async function pruneAll(
   pool: Pool,
-  { names, said, ...wish }: Wanted,
+  { names, all, said, ...wish }: Wanted,
 ): Promise<{ summary: PruneSummaryRecord; failure: Failure | null }> {
   const run: Run = { pool, wish, said, lines: new Map(), spares: [], skipped: [], freed: 0, target: null };
   if (!wish.explain) await endSets(pool, await overdueSets(pool, names));
+  if (all && !wish.explain) for (const name of await forsaken(pool, names)) await endForsaken(run, name);
   const failed = await failureOf(every(pool.call, { names, alike: true }, (name) => pruneVolume(run, name)));
   if (failed !== null && run.lines.size === 0) throw failed;
   const free = run.target === null ? pool.space.free : await (await import('./room.ts')).makeRoom(run);

@@ -1,7 +1,7 @@
 import { Failure } from '@platter/host/failure';
 import { sizeWord } from '@platter/units/size';
 import { about } from './about.ts';
-import { endOverdue, overdueExports } from './expiry.ts';
+import { endOverdue } from './expiry.ts';
 import { lookAt } from './family.ts';
 import { locked } from './lock.ts';
 import { mustExist } from './machine.ts';
@@ -49,12 +49,20 @@ export interface Run {
 export async function pruneVolume(run: Run, name: string): Promise<void> {
   const { pool, wish } = run;
   const work = async (found: Volume) => pruned(run, saved(await mustExist(pool, found)));
+  await orSkip(run, name, async () => (wish.explain ? work(await lookAt(pool, name)) : locked(pool, name, work)));
+}
+
+/** Ends what is over of the exports of a volume that is not pruned itself. */
+export const endForsaken = (run: Run, name: string): Promise<void> =>
+  orSkip(run, name, () => locked(run.pool, name, () => endOverdue(run.pool, name)));
+
+async function orSkip({ pool, skipped }: Run, name: string, work: () => Promise<void>): Promise<void> {
   try {
-    await (wish.explain ? work(await lookAt(pool, name)) : locked(pool, name, work));
+    await work();
   } catch (error) {
     if (!(error instanceof Failure) || error.kind !== 'busy') throw error;
     pool.call.warn(error.message);
-    run.skipped.push(name);
+    skipped.push(name);
   }
 }
 
@@ -66,7 +74,7 @@ function saved(volume: Volume): Volume {
 
 async function pruned(run: Run, found: Volume): Promise<void> {
   const { pool, wish } = run;
-  if (!wish.explain) await endOverdue(pool, await overdueExports(pool, found.name));
+  if (!wish.explain) await endOverdue(pool, found.name);
   const volume = wish.save && !wish.explain ? await withPolicy(pool, found, wish.policy) : found;
   const all = await judgedFor(run, volume);
   const going = all.filter(({ keep }) => !keep);

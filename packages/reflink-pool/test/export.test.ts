@@ -156,6 +156,54 @@ describe('export', () => {
   });
 });
 
+describe('an export that is over', () => {
+  const day = 86_400_000;
+  const tomorrow = () => Date.parse('2026-11-20T12:00:00Z') + day;
+  const kept = ['create v --size 512 --policy count=0,min=latest', 'start v', 'write x', 'stop v'];
+
+  it('keeps its revision no more, and is ended by prune; another one is not', async () => {
+    const disk = await poolOf(...kept, 'export v@1', 'start v', 'write y', 'stop v', 'export v@2 --expires never');
+    expect((await say(disk, 'list --revisions')).names).toEqual(['v@1', 'v@2']);
+    const [left] = (await say(disk, 'list --exports')).records.filter(({ expiresAt }) => expiresAt === null);
+    await say(disk, 'prune --explain', { now: tomorrow });
+    expect(await listed(disk)).toHaveLength(2);
+    expect((await say(disk, 'prune v', { now: () => tomorrow() - 1000 })).code).toBe(0);
+    expect(await listed(disk)).toHaveLength(2);
+    expect((await say(disk, 'prune v', { now: tomorrow })).names).toEqual(['v@1']);
+    expect(await listed(disk)).toEqual([left?.id]);
+  });
+
+  it('is ended also when its volume is gone, or is of another kind now', async () => {
+    const disk = await poolOf(made, 'export v', 'remove v --confirm=v', 'create w --size 512', 'export w --expires 2d');
+    await go(disk, 'create v --kind volatile --size 512', 'prune w');
+    expect(await listed(disk)).toHaveLength(2);
+    expect((await say(disk, 'prune', { now: tomorrow })).code).toBe(0);
+    expect((await say(disk, 'list --exports')).records).toMatchObject([{ volume: 'w' }]);
+    expect(inExports(disk)).toHaveLength(2);
+  });
+
+  it('that was never whole is swept by prune, though its volume is gone', async () => {
+    const disk = await poolOf(made);
+    disk.killAt(3);
+    await expect(say(disk, 'export v')).rejects.toThrow(Killed);
+    disk.revive();
+    await go(disk, 'remove v --confirm=v');
+    expect(inExports(disk)).toHaveLength(1);
+    await go(disk, 'prune');
+    expect(inExports(disk)).toEqual([]);
+  });
+
+  it('of which nothing says what it is of goes when it is named', async () => {
+    const disk = await poolOf(made, 'export v');
+    const [path = ''] = inExports(disk);
+    disk.scribble(path.replace(/img$/, 'json'), '{');
+    await go(disk, 'prune', 'export v');
+    expect(inExports(disk)).toHaveLength(4);
+    expect((await changesOf(disk, `export --end ${id(path.replace('json', 'img'))}`)).changes).toHaveLength(2);
+    expect(inExports(disk)).toHaveLength(2);
+  });
+});
+
 describe('export to a file', () => {
   const out = async (...history: string[]) => {
     const disk = await poolOf(made, ...history);

@@ -39,7 +39,8 @@ export default verb({
     const pool = save && words.length === 0 ? await asDefault(await openPool(call), wish) : await openPool(call);
     const own = save && words.length === 0 ? { policy: undefined, save: false, explain } : wish;
     const said = (record: PruneRecord) => sayOne(call, record);
-    const { summary, failure } = await pruneAll(pool, { ...own, names: await chosen(pool, words), said });
+    const all = words.length === 0;
+    const { summary, failure } = await pruneAll(pool, { ...own, names: await chosen(pool, words), all, said });
     const how = explain ? 'explained' : call.host.dry ? 'dry' : 'done';
     await call.emit(summary, { text: pruneSummaryText(summary, how) });
     if (failure !== null) throw failure;
