@@ -1,8 +1,8 @@
 import { type Difference, differ } from '@platter/host/differ';
 import { Failure } from '@platter/host/failure';
 import type { Held } from '@platter/host/hold';
-import { hold } from '@platter/host/looks';
 import { readable } from './chosen.ts';
+import { withPair } from './held.ts';
 import { sameImage, savedNumber, sideOf } from './naming.ts';
 import type { Pool } from './pool.ts';
 import type { DiffRecord } from './records/diff.ts';
@@ -59,17 +59,12 @@ function newest(volume: Volume): Image | Revision {
 export type DiffOptions = { align: number; exact: boolean; method: 'auto' | 'extents' | 'content' };
 
 /** Compares two committed images as they are opened now. */
-export async function compare(pool: Pool, [from, to]: readonly [State, State], options: DiffOptions) {
-  const [a, b] = await Promise.all([from, to].map(({ image }) => pool.host.query(hold(image.path))));
-  if (a === undefined || b === undefined) throw new Error('two files were to be opened');
-  try {
+export function compare(pool: Pool, [a, b]: readonly [State, State], options: DiffOptions) {
+  return withPair(pool.host, [a.image.path, b.image.path], async ({ from, to }) => {
     const meter = (bytes: number) => pool.call.progress('compare', bytes);
-    const difference = await differ(pool.host, { from: a, to: b }, { ...options, meter });
-    return { difference, from: told(from, a), to: told(to, b) };
-  } finally {
-    a.close();
-    b.close();
-  }
+    const difference = await differ(pool.host, { from, to }, { ...options, meter });
+    return { difference, from: told(a, from), to: told(b, to) };
+  });
 }
 
 const told = ({ ref }: State, { path, ino, birthNs, mtimeNs, size }: Held): DiffRecord['from'] => ({

@@ -1,6 +1,6 @@
 import { differ } from '@platter/host/differ';
 import { Failure } from '@platter/host/failure';
-import { hold } from '@platter/host/looks';
+import { withPair } from './held.ts';
 import type { Pool } from './pool.ts';
 import type { Taken } from './source.ts';
 import { type Image, imageFacts, type Volume } from './volume.ts';
@@ -20,15 +20,13 @@ export async function isSame(
 
 /** Whether two files are one by their extents; what cannot be compared that way is another. */
 async function sharesAll(pool: Pool, a: string, b: string): Promise<boolean> {
-  const [from, to] = [await pool.host.query(hold(a)), await pool.host.query(hold(b))];
   try {
-    const { ranges } = await differ(pool.host, { from, to }, { method: 'extents', align: 4096 });
+    const { ranges } = await withPair(pool.host, [a, b], (pair) =>
+      differ(pool.host, pair, { method: 'extents', align: 4096 }),
+    );
     return ranges.length === 0;
   } catch (error) {
     if (error instanceof Failure) return false;
     throw error;
-  } finally {
-    from.close();
-    to.close();
   }
 }
