@@ -13,7 +13,8 @@ export interface Serving {
 
 /**
  * The loop devices over an image, `byName` only those by a path with this end. In a pod without /dev/loopN losetup lists
- * none, and without the right to open them it cannot tell their files: for those the name alone must do.
+ * none, and without the right to open them it cannot tell their files: for those the name alone must do,
+ * unless they were detached before losetup looked.
  */
 export async function loopsOver(host: Host, image: Image, byName = ''): Promise<Serving[]> {
   const names = ((await host.query(list('/sys/block'))) ?? []).filter(({ name }) => /^loop\d+$/.test(name));
@@ -23,9 +24,10 @@ export async function loopsOver(host: Host, image: Image, byName = ''): Promise<
   const told = new Set(listed.filter(({ inode }) => inode !== null).map(({ name }) => baseName(name)));
   const sure = listed.filter((loop) => serves(loop, image) && loop.backFile.endsWith(byName));
   const alike = attached.filter(({ name, file }) => !told.has(name) && baseName(file ?? '') === baseName(image.path));
+  const left = await Promise.all(alike.map(async ({ name, file }) => (await backingOf(host, name)) === file));
   return [
     ...sure.map((loop) => ({ name: loop.name, loop })),
-    ...alike.map(({ name }) => ({ name: `/dev/${name}`, loop: null })),
+    ...alike.filter((_, i) => left[i]).map(({ name }) => ({ name: `/dev/${name}`, loop: null })),
   ];
 }
 
