@@ -16,7 +16,7 @@ export async function lookAt(pool: Pool, name: string): Promise<Volume> {
   const found = await filesOf(pool, { dir, base, entries });
   const content = await pool.host.query(text(pool.volumeFile(name)));
   const stored = content === null ? null : readVolumeFile(content);
-  const file = stored ?? unknown(name);
+  const file = stored ?? unknown(name, content === null ? await traced(pool, name) : 0);
   const the = (role: Role['role']) => found.files.find((one) => one.role.role === role) ?? null;
   const work = the('work');
   const pending = await pendingSets(pool, name);
@@ -49,8 +49,10 @@ export function placeOf(pool: Pool, name: string): [dir: string, base: string] {
   return at < 0 ? [pool.path, name] : [`${pool.path}/${name.slice(0, at)}`, name.slice(at + 1)];
 }
 
-/** What is noted about a volume without a sidecar: nothing that could cause a removal. */
-const unknown = (name: string): VolumeFile => ({
+const traced = async (pool: Pool, name: string) => (await import('./traces.ts')).tracedNumber(pool, name);
+
+/** What is noted about a volume without a sidecar: nothing that could cause a removal, or give a number twice. */
+const unknown = (name: string, counter: number): VolumeFile => ({
   kind: 'VolumeFile',
   format: 1,
   uuid: '',
@@ -60,7 +62,7 @@ const unknown = (name: string): VolumeFile => ({
   source: null,
   size: null,
   policy: unknownPolicy,
-  counter: 0,
+  counter,
   import: null,
   removing: false,
   revisions: {},

@@ -27,6 +27,10 @@ function through(before: World, act: Act, sees: boolean): Ended {
   }
 }
 
+/** The highest number of a volume that exports tell of. */
+const traced = ({ exports }: World, name: string) =>
+  Math.max(0, ...exports.filter(({ volume }) => volume === name).map(({ number }) => number ?? 0));
+
 /** A pool and all worlds it may be. */
 class Run {
   worlds: World[] = [{ volumes: {}, exports: [], boot: 1, ids: 0, clock: 0, held: null }];
@@ -85,6 +89,7 @@ class Run {
       if (what !== 'sessions')
         world.volumes[on] = {
           ...structuredClone(lost),
+          counter: traced(world, on),
           head,
           work,
           prepared,
@@ -96,9 +101,9 @@ class Run {
     if (what !== 'sessions') this.#forget(on);
   }
 
-  /** After a lost sidecar a number is only known while it is on the disk: one above the highest there may come again. */
+  /** After a lost sidecar a number is known while a name has it or an export tells of it: one above may come again. */
   #forget(on: string): void {
-    const top = Math.max(0, ...volumeOf(this.#world, on).names.map(({ number }) => number));
+    const top = Math.max(traced(this.#world, on), ...volumeOf(this.#world, on).names.map(({ number }) => number));
     for (const key of this.#given.keys()) {
       const [volume, number] = key.split('@');
       if (volume === on && Number(number) > top) this.#given.delete(key);

@@ -145,9 +145,18 @@ function watch(disk: Disk, given: Map<number, number>): void {
   }
 }
 
-/** Without a sidecar a number is known only while it is on the disk: one above the highest there may come again. */
+/** The numbers that exports tell of. */
+const tracedBy = (disk: Disk) =>
+  [...disk.names].flatMap(([path, { content }]) =>
+    /exports\/[0-9a-f]{12}\.json$/.test(path) ? [Number(JSON.parse(content).number)] : [],
+  );
+
+/**
+ * Without a sidecar a number is known only while a name carries it or an export or a set tells of it: one above all of
+ * these may come again.
+ */
 function forget(disk: Disk, given: Map<number, number>): void {
-  const top = numbersOf(disk).at(-1) ?? 0;
+  const top = Math.max(0, ...numbersOf(disk), ...tracedBy(disk));
   for (const number of given.keys()) if (number > top) given.delete(number);
 }
 
@@ -210,4 +219,18 @@ it('a revert that throws a working copy away first lets nothing go that it could
   const before = numbersOf(disk);
   const said = await go(disk, 'revert v@1 --discard --confirm=v');
   expect([said?.records[0]?.outcome, numbersOf(disk)]).toEqual(['reverted', [...before, 4]]);
+});
+
+it('a number that an export or a set tells of is not given again, though the sidecar and the name are lost', async () => {
+  for (const trace of ['export v@2', 'set']) {
+    const disk = await poolOf('create v --size 512', 'start v', 'write b', 'stop v', 'start v', 'write c', 'stop v');
+    if (trace === 'set') {
+      const data = JSON.stringify({ members: [{ volume: 'v', number: 2 }] });
+      await disk.change({ op: 'write', path: '/pool/.platter/sets/night.json', data, mode: 0o600, exclusive: true });
+    } else await go(disk, trace);
+    await go(disk, 'remove v@2 --confirm=v@2');
+    disk.names.delete('/pool/.platter/volumes/v.json');
+    const said = await go(disk, 'pin v@head');
+    expect([trace, said?.records[0]?.number]).toEqual([trace, 3]);
+  }
 });

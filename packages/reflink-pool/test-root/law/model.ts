@@ -51,8 +51,8 @@ export interface World {
   boot: number;
   ids: number;
   clock: number;
-  /** Open exports: of which volume, and which image they keep. */
-  exports: { volume: string; image: Image }[];
+  /** Open exports: of which volume, which image they keep, and the number they tell of. */
+  exports: { volume: string; image: Image; number: number | null }[];
   /** The volume whose working copy somebody has open for writing. */
   held: string | null;
 }

@@ -186,10 +186,11 @@ export function* clone(world: World, name: string, { to, target }: { to: string;
 export function* keep(world: World, name: string, target: number | string): Steps {
   const v = volumeOf(world, name);
   if (!exists(v) || v.kind !== 'saved') return no(3);
-  const image = target === 'head' ? v.head : (named(v, target)?.image ?? null);
+  const found = target === 'head' ? undefined : named(v, target);
+  const image = target === 'head' ? v.head : (found?.image ?? null);
   if (image === null) return no(3);
-  yield* put(v, {});
-  world.exports.push({ volume: name, image });
+  yield;
+  world.exports.push({ volume: name, image, number: found?.number ?? savedNumber(v) });
   return yes('open');
 }
 
