@@ -31,12 +31,13 @@ export interface Logged {
   log: string;
 }
 
-const plain = (image: string): string => `file=${image},format=raw`;
-const logged = ({ image, log }: Logged): string =>
-  `driver=blklogwrites,file.driver=file,file.filename=${image},log.driver=file,log.filename=${log}`;
+const drive = (about: string): string[] => ['-drive', `if=virtio,${about}`];
+const plain = (image: string): string[] => drive(`file=${image},format=raw`);
+const logged = ({ image, log }: Logged): string[] =>
+  drive(`driver=blklogwrites,file.driver=file,file.filename=${image},log.driver=file,log.filename=${log}`);
 
 /** The words that start a machine over the host's `/`, which runs e2e/vm/session on `folder`/share. */
-async function computer(on: Power, folder: string, drives: readonly string[]): Promise<string[]> {
+async function computer(on: Power, folder: string): Promise<string[]> {
   const initrd = (await succeed(kernel, { timeout: 180_000 })).trim();
   const unpacked = dirname(initrd);
   const [image] = (await readdir(join(unpacked, 'boot'))).filter((name) => name.startsWith('vmlinuz-'));
@@ -48,7 +49,6 @@ async function computer(on: Power, folder: string, drives: readonly string[]): P
     ...words(`-m ${memory} -object memory-backend-memfd,id=memory,size=${memory},share=on -numa node,memdev=memory`),
     ...(await share(on, 'host', { path: '/', sockets: folder })),
     ...(await share(on, 'share', { path: join(folder, 'share'), sockets: folder })),
-    ...drives.flatMap((drive) => ['-drive', `if=virtio,${drive}`]),
   ];
 }
 
@@ -78,8 +78,8 @@ const last = async (folder: string): Promise<string> =>
   `${await read(join(folder, 'share/log'))}\n${(await read(join(folder, 'console'))).slice(-2000)}`;
 
 /** Runs a machine to its end. One that hangs tells what it left to read. */
-async function machine(on: Power, folder: string, drives: readonly string[]): Promise<void> {
-  const argv = await computer(on, folder, drives);
+async function machine(on: Power, folder: string, devices: readonly string[]): Promise<void> {
+  const argv = [...(await computer(on, folder)), ...devices];
   await on.run(argv).catch(async (cause: Error) => {
     throw new Error(`${await last(folder)}\n${cause.message}`, { cause });
   });
@@ -90,10 +90,33 @@ export async function boot(script: string, disks: readonly string[] = []): Promi
   await using folder = await tempFolder();
   await using on = power();
   await prepare(folder.path, script);
-  await machine(on, folder.path, disks.map(plain));
+  await machine(on, folder.path, disks.flatMap(plain));
   const code = await read(join(folder.path, 'share/code'));
   if (code !== '0\n') throw new Error(`the script ended with ${code || 'nothing'}:\n${await last(folder.path)}`);
   return steps(folder.path);
+}
+
+/** A disk that our work is about, and a port: /dev/vport*p1 there, the pipes `port`.in and `port`.out here. */
+export interface Beside {
+  image: string;
+  port: string;
+}
+
+const serial = (port: string): string[] =>
+  words(`-device virtio-serial-pci -chardev pipe,id=port,path=${port} -device virtserialport,chardev=port`);
+
+/** Runs a script in a machine to its end, and meanwhile work of ours, which ends it. The disk flushes nothing: it is not for reboots. */
+export async function bootBeside(script: string, { image, port }: Beside, work: () => Promise<void>): Promise<void> {
+  await using folder = await tempFolder();
+  await using on = power();
+  await prepare(folder.path, script);
+  for (const end of ['in', 'out']) await succeed(['mkfifo', `${port}.${end}`]);
+  const disk = drive(`file=${image},format=raw,cache=unsafe`);
+  const ended = machine(on, folder.path, [...disk, ...serial(port)]);
+  const worked = work().catch(async (cause: Error) => {
+    throw new Error(`${await last(folder.path)}\n${cause.message}`, { cause });
+  });
+  await Promise.all([ended, worked]);
 }
 
 /** Runs a script until it calls `cut_power`. The machine is gone then; its disks and their logs are as it had them written. */
@@ -102,7 +125,7 @@ export async function bootUntilCut(script: string, disks: readonly Logged[]): Pr
   await using on = power();
   await prepare(folder.path, script);
   for (const { log } of disks) await writeFile(log, '');
-  const ended = machine(on, folder.path, disks.map(logged)).then(async () => {
+  const ended = machine(on, folder.path, disks.flatMap(logged)).then(async () => {
     throw new Error(`the script ended before the power was cut:\n${await last(folder.path)}`);
   });
   await Promise.race([on.appears(join(folder.path, 'share/cut')), ended]);
