@@ -8,7 +8,7 @@ import { lookAt } from './family.ts';
 import { locked } from './lock.ts';
 import { mustExist } from './machine.ts';
 import type { Pool } from './pool.ts';
-import { cloneLimitMs } from './prediction.ts';
+import { cloneLimit } from './prediction.ts';
 import type { CloneRecord } from './records/copy.ts';
 import type { Reference } from './reference.ts';
 import { segmentsOf } from './segments.ts';
@@ -62,7 +62,7 @@ export function cloneOf(
 async function born(pool: Pool, { volume, image, ref, announce }: Birth, way: Way): Promise<void> {
   const [to, why] = [pathOf(volume, 'head'), `${volume.name} begins as ${ref}`];
   if (way !== 'link') {
-    const limit = way === 'reflink' ? { timeout: await cloneLimitMs(pool, image) } : {};
+    const limit = await cloneLimit(pool, image, way);
     return clone(pool, { from: image, to, mode: 0o400, how: way, why, named: announce, ...limit });
   }
   await announce(image);

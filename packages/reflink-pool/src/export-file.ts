@@ -8,7 +8,7 @@ import { committed } from './committed.ts';
 import { locked } from './lock.ts';
 import { mustExist } from './machine.ts';
 import type { Pool } from './pool.ts';
-import { cloneLimitMs } from './prediction.ts';
+import { cloneLimit } from './prediction.ts';
 import type { ExportRecord } from './records/copy.ts';
 import type { Reference } from './reference.ts';
 import { linkIn } from './segments.ts';
@@ -67,7 +67,7 @@ async function written(
   from: Image,
   { dest, how }: { dest: string; how: 'reflink' | 'copy' },
 ): Promise<void> {
-  const limit = how === 'reflink' ? { timeout: await cloneLimitMs(pool, from) } : {};
+  const limit = await cloneLimit(pool, from, how);
   await built(pool, `${dest}${mark}`, async (temp) => {
     await copied(pool, temp, { from, how, why: 'a file of its own', ...limit });
     await pool.host.change(chmod(temp, 0o600));

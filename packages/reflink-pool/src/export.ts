@@ -17,7 +17,7 @@ import { expiryOf } from './facts.ts';
 import { locked } from './lock.ts';
 import { mustExist } from './machine.ts';
 import type { Pool } from './pool.ts';
-import { cloneLimitMs } from './prediction.ts';
+import { cloneLimit } from './prediction.ts';
 import type { ExportRecord } from './records/copy.ts';
 import type { Reference } from './reference.ts';
 import { built, clone, takeAway } from './steps.ts';
@@ -60,15 +60,13 @@ async function placed(pool: Pool, from: Image, one: Export): Promise<void> {
     if (method === 'link') {
       await pool.host.change(because(link(from.path, path), why));
       await pool.host.change(sync(exportsDir(pool)));
-    } else await clone(pool, { from, to: path, mode: 0o400, how: method, why, ...(await limitOf(pool, from, method)) });
+    } else
+      await clone(pool, { from, to: path, mode: 0o400, how: method, why, ...(await cloneLimit(pool, from, method)) });
   } catch (error) {
     await takeAway(pool, [path, exportPath(pool, one.id, 'json')], 'it could not be opened');
     throw error;
   }
 }
-
-const limitOf = async (pool: Pool, image: Image, how: 'reflink' | 'copy') =>
-  how === 'reflink' ? { timeout: await cloneLimitMs(pool, image) } : {};
 
 /** Written whole: its temporary is one of the volume's, which the next verb that holds its lock sweeps. */
 async function note(pool: Pool, { id, volume, number, expiresAt, method }: Export): Promise<void> {

@@ -92,7 +92,7 @@ export const dropExport = async (pool: Pool, id: string): Promise<void> =>
 
 /** The note goes last. */
 async function drop(pool: Pool, names: readonly string[], why: string): Promise<void> {
-  for (const name of names.toReversed()) await pool.host.change(because(remove(`${exportsDir(pool)}/${name}`), why));
+  for (const name of names) await pool.host.change(because(remove(`${exportsDir(pool)}/${name}`), why));
 }
 
 /** The record of an export that is there, or was. */

@@ -35,6 +35,7 @@ export function predictedMs({ settings, space }: Pick<Pool, 'settings' | 'space'
 /** The limit of a clone in ms: ten times the prediction, at least a minute. */
 export const limitMs = (predicted: number): number => Math.max(60_000, 10 * predicted);
 
-/** The limit of a clone of an image, in ms. */
-export const cloneLimitMs = async (pool: Pool, image: Image): Promise<number> =>
-  limitMs(predictedMs(pool, await mappingsOf(pool, image)));
+/** How long a clone of an image may take; a copy is given up when it stalls. */
+export async function cloneLimit(pool: Pool, image: Image, how: 'reflink' | 'copy'): Promise<{ timeout?: number }> {
+  return how === 'copy' ? {} : { timeout: limitMs(predictedMs(pool, await mappingsOf(pool, image))) };
+}

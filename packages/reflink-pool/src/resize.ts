@@ -5,7 +5,7 @@ import { locked } from './lock.ts';
 import { around, mustExist } from './machine.ts';
 import { historyOff } from './policy.ts';
 import type { Pool } from './pool.ts';
-import { cloneLimitMs } from './prediction.ts';
+import { cloneLimit } from './prediction.ts';
 import { policyOf } from './prune.ts';
 import type { ResizeRecord } from './records/copy.ts';
 import { type Refreshed, refreshLoops } from './refresh.ts';
@@ -50,7 +50,7 @@ async function replaced(pool: Pool, volume: Volume, size: number): Promise<numbe
   const { host } = pool;
   const [from, path] = [volume.head as Image, pathOf(volume, 'head')];
   const keep = size < from.size || !historyOff(policyOf(pool, volume));
-  const limit = pool.settings.backend === 'reflink' ? { timeout: await cloneLimitMs(pool, from) } : {};
+  const limit = await cloneLimit(pool, from, pool.settings.backend);
   return built(pool, path, async (temp) => {
     await copied(pool, temp, { from, why: 'the bytes of the head', ...limit });
     await host.change(chmod(temp, 0o600));

@@ -100,6 +100,16 @@ describe('export', () => {
     expect(inExports(disk)).toHaveLength(2);
   });
 
+  it('that is a clone keeps the revision it was made of too, until it is ended', async () => {
+    const policy = 'create v --size 512 --policy count=0,min=latest';
+    const disk = elsewhere(await poolOf(policy, 'start v', 'write x', 'stop v'), exportsDir);
+    const [path = ''] = (await say(disk, 'export v@1 --allow-copy')).names;
+    await go(disk, 'start v', 'write y', 'stop v');
+    expect((await say(disk, 'list --revisions')).names).toEqual(['v@1', 'v@2']);
+    await go(disk, `export --end ${id(path)}`, 'prune');
+    expect((await say(disk, 'list --revisions')).names).toEqual(['v@2']);
+  });
+
   it('on another device tries no link: the dry run is right about it', async () => {
     const disk = elsewhere(await poolOf(made), exportsDir);
     const said = await changesOf(disk, 'export v');
