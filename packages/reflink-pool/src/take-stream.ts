@@ -1,17 +1,22 @@
 import { createHash } from 'node:crypto';
 import { create, pour, truncate } from '@platter/host/changes';
 import { because } from '@platter/host/door';
-import { hold } from '@platter/host/looks';
+import { hold, run } from '@platter/host/looks';
 import { containerOf } from './container.ts';
 import type { Pool } from './pool.ts';
 import { checkLength, type IntakeWish, refuseFormat, type Taken } from './source.ts';
 import { blocksOf } from './stream.ts';
+
+/** The same by a program, for a dry run: stdin is read there, but not poured. */
+const poured = (temp: string) =>
+  run('dd', [`of=${temp}`, 'bs=64K', 'iflag=fullblock', 'conv=notrunc,sparse', 'status=none']);
 
 /** Writes stdin to a temporary name; runs of zeros stay holes. */
 export async function takeStream(pool: Pool, temp: string, wish: IntakeWish): Promise<Taken> {
   const { host, call } = pool;
   const hash = createHash('sha256');
   await host.change(because(create(temp, '', 0o600), 'what stdin holds'));
+  if (host.dry) await host.change(poured(temp));
   const meter = wish.size === null ? null : call.progress('import', wish.size);
   const target = host.dry ? null : await host.query(hold(temp, { write: true }));
   let size = 0;
