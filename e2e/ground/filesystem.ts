@@ -15,14 +15,18 @@ async function mount(image: string, at: string): Promise<void> {
   }
 }
 
-/** A fresh filesystem on a sparse image of `size` bytes (XFS needs 300 MiB, btrfs 109 MiB), mounted until disposed. */
-export async function mounted(filesystem: Filesystem, size = 512 * 2 ** 20): Promise<Folder> {
+/** A fresh filesystem on a sparse image of `size` bytes (XFS needs 300 MiB, btrfs 109 MiB), made with more words for mkfs, mounted until disposed. */
+export async function mounted(
+  filesystem: Filesystem,
+  size = 512 * 2 ** 20,
+  words: readonly string[] = [],
+): Promise<Folder> {
   const folder = await tempFolder();
   const [image, path] = [join(folder.path, 'image'), join(folder.path, 'mnt')];
   try {
     await writeFile(image, '');
     await truncate(image, size);
-    await succeed([`mkfs.${filesystem}`, '-q', image]);
+    await succeed([`mkfs.${filesystem}`, '-q', ...words, image]);
     await mkdir(path);
     await mount(image, path);
     await writeFile(join(folder.path, 'dev'), majorMinor((await stat(path)).dev));
