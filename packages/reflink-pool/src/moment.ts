@@ -26,25 +26,23 @@ export async function atOneMoment<T>(
   try {
     const pauseMs = stills.length === 0 ? null : await cloneAll(pool, stills, pause);
     const moments: Moment[] = [];
-    for (const { volume } of candidates) {
-      const still = stills.find(({ work }) => work === volume.work);
-      const image = still === undefined ? (volume.head as Image) : await sealed(pool, still);
-      moments.push({
-        volume,
-        number: numberOf(volume),
-        image,
-        consistency: consistencyOf(volume, pause.hook !== null),
-      });
-    }
+    for (const { volume } of candidates) moments.push(await momentOf(pool, volume, { stills, pause }));
     return await work(moments, pauseMs);
   } catch (error) {
-    await takeAway(
-      pool,
-      stills.map(({ temp }) => temp),
-      'it is not whole',
-    );
+    const temps = stills.map(({ temp }) => temp);
+    await takeAway(pool, temps, 'it is not whole');
     throw error;
   }
+}
+
+async function momentOf(
+  pool: Pool,
+  volume: Volume,
+  { stills, pause }: { stills: readonly Still[]; pause: Pause },
+): Promise<Moment> {
+  const still = stills.find(({ work }) => work === volume.work);
+  const image = still === undefined ? (volume.head as Image) : await sealed(pool, still);
+  return { volume, number: numberOf(volume), image, consistency: consistencyOf(volume, pause.hook !== null) };
 }
 
 const stillOf = (pool: Pool, { volume, cost }: Candidate): Still[] =>

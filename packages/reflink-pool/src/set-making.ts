@@ -65,7 +65,8 @@ async function made(
       return { set: setRecord(set, file), records: recordsOf(moments, candidates, { set, pauseMs }) };
     });
   } catch (error) {
-    await undo(pool, { name: set, kind: 'intent', members });
+    const undone = undo(pool, { name: set, kind: 'intent', members });
+    await undone.catch(({ message }: Error) => pool.call.warn(`the next verb undoes the set ${set}: ${message}`));
     throw error;
   }
 }

@@ -1,6 +1,6 @@
 import { Failure } from '@platter/host/failure';
 import { type Notes, notesOf, pinned, refuseTaken, refuseUnnumbered } from './facts.ts';
-import { nextNumber, savedNumber, sideOf, twinOf } from './naming.ts';
+import { isTwin, nextNumber, savedNumber, sideOf, twinOf } from './naming.ts';
 import type { ImageFacts } from './sidecar.ts';
 import { type Image, imageFacts, type Revision, type Volume } from './volume.ts';
 
@@ -53,7 +53,7 @@ export function refuseStateless(volume: Volume, backend: 'reflink' | 'copy'): vo
 export function decideSnapshot(candidates: readonly Candidate[], wish: SnapshotWish): boolean {
   refuseLong(candidates, wish);
   if (wish.ifChanged && candidates.every((one) => isKnown(one, wish))) return false;
-  for (const { volume } of candidates) refuseTaken(volume, wish.label, volume.work === null ? twinOf(volume) : null);
+  for (const { volume } of candidates) refuseTaken(volume, wish.label, labelledTwin(volume, wish.label));
   refuseSkewed(candidates, wish);
   return true;
 }
@@ -110,12 +110,18 @@ export function marked(notes: Notes, { label, set, expiresAt, owner }: Marks): N
 
 /** The name of the stopped head that can carry the marks without losing its own; null when a further one is needed. */
 export function carrier(volume: Volume, { label, set, expiresAt }: Marks): Revision | null {
-  const twin = twinOf(volume);
+  const twin = labelledTwin(volume, label) ?? twinOf(volume);
   if (twin === null) return null;
   const { label: own, set: of } = notesOf(twin);
   const free = (a: string | null, b: string | null) => a === null || b === null || a === b;
   const expires = expiresAt !== null && (own ?? of) !== null && (own ?? of) !== (label ?? set);
   return free(label, own) && free(set, of) && !expires ? twin : null;
+}
+
+/** The name of the stopped head that has the label already. */
+function labelledTwin(volume: Volume, label: string | null): Revision | null {
+  if (label === null || volume.work !== null) return null;
+  return volume.revisions.find((one) => one.facts?.label === label && isTwin(volume, one)) ?? null;
 }
 
 /** How much a state can be trusted; a set has the worst of its members. */

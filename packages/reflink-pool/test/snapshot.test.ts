@@ -74,6 +74,8 @@ describe('the changes of a snapshot', () => {
     expect((await changesOf(disk, 'snapshot v --label b')).changes).toEqual([...link, ...put()]);
     expect((await say(disk, 'show v@a')).records).toMatchObject([{ number: 1, label: 'a' }]);
     expect((await say(disk, 'show v@b')).records).toMatchObject([{ number: 2, label: 'b', twin: true, side: false }]);
+    const again = await changesOf(disk, 'snapshot v --label a');
+    expect(again).toMatchObject({ changes: [], records: [{ outcome: 'already', number: 1 }] });
     await go(disk, 'snapshot v --expires 1d');
     expect((await say(disk, 'show v@b')).records).toMatchObject([{ label: 'b', expiresAt: null }]);
     expect((await say(disk, 'show v@3')).records).toMatchObject([{ label: null, expiresAt: '2026-11-21T12:00:00Z' }]);
