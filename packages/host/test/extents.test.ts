@@ -42,6 +42,16 @@ describe('filefrag', () => {
     expect(read('btrfs-inline')).toEqual([{ at: 0, length: 4096, address: 0, kind: 'opaque' }]);
   });
 
+  it.each([
+    ...['encoded', 'inline', 'not_aligned', 'delalloc', 'unknown_loc', 'tail_packed', 'encrypted'],
+    'of_a_later_kernel',
+  ])('takes an extent that is %s for opaque, whatever else it is', (flag) => {
+    const made = new ExtentTable();
+    for (const flags of [flag, `last,${flag},eof`, `unwritten,${flag}`, `${flag},shared`])
+      readRow(`   0:        0..    4095:       8192..     12287:   4096:             ${flags}`, made);
+    expect(Array.from({ length: 4 }, (_, index) => made.at(index).kind)).toEqual(Array(4).fill('opaque'));
+  });
+
   it('could not tell from a line of another shape', () => {
     expect(() => readRow('   0:        0..    8191:  zero..', new ExtentTable())).toThrow('unknown line');
   });
