@@ -5,7 +5,7 @@ import { mounted } from '../../../e2e/ground/filesystem.ts';
 import { needs } from '../../../e2e/ground/needs.ts';
 import { type Act, actOf, blocks, type Deed, first, history, letterOf, sources } from './law/deeds.ts';
 import { Ground, type Lying } from './law/ground.ts';
-import { fresh, lost, type Told, volumeOf, type World } from './law/model.ts';
+import { exists, fresh, lost, type Told, volumeOf, type World } from './law/model.ts';
 import { expected, observed, type Picture } from './law/picture.ts';
 
 /**
@@ -93,7 +93,6 @@ class Run {
           head,
           work,
           prepared,
-
           names,
           session: what === 'both' ? null : session,
         };
@@ -107,6 +106,14 @@ class Run {
     for (const key of this.#given.keys()) {
       const [volume, number] = key.split('@');
       if (volume === on && Number(number) > top) this.#given.delete(key);
+    }
+  }
+
+  /** A volume that is removed, or that the next verb will remove to its end, has had its numbers: one of its name begins anew. */
+  #forgetGone(): void {
+    for (const key of this.#given.keys()) {
+      const v = volumeOf(this.#world, key.slice(0, key.lastIndexOf('@')));
+      if (v.removing || !(exists(v) || v.stored)) this.#given.delete(key);
     }
   }
 
@@ -134,8 +141,7 @@ class Run {
         ? this.#afterKill(ends, picture, act)
         : this.#after(ends, { told, picture, why: said.failure?.message }, act);
     this.#look(files, act.locks ?? deed.on, said !== null);
-    if (record?.outcome === 'removed' && deed.verb === 'remove')
-      for (const key of this.#given.keys()) if (key.startsWith(`${deed.on}@`)) this.#given.delete(key);
+    this.#forgetGone();
   }
 
   #after(ends: Ended[], seen: { told: unknown; picture: Picture; why: string | undefined }, { line }: Act): World[] {
