@@ -45,6 +45,7 @@ async function refuse(
     const { kind, message, hint } = failure;
     const about = { metadata: { name }, failure: kind, message, ...(hint === undefined ? {} : { hint }) };
     const text = refusedText(name, failure, width);
+    if (kind !== 'refused') call.warn(`${name} could not be adopted: ${message}`);
     await call.emit({ apiVersion: 'platter.dev/v1', kind: 'Failure', ...about }, { text });
   }
   const alike = refused.length === tried && refused.every(({ failure }) => failure.kind === first.failure.kind);

@@ -194,6 +194,16 @@ const ours: Verb[] = [
     model.head = { content };
     drop(model, model.duplicates);
   },
+  async ({ pool, model, name, roll }) => {
+    const { length } = model.work ?? model.head.content;
+    const to = length + 4096 * (1 + roll(4));
+    await pool.say('resize', name, String(to));
+    if (model.work !== null) model.work = resized(model.work, to);
+    else {
+      model.save();
+      model.head = { content: resized(model.head.content, to) };
+    }
+  },
   async ({ pool, name }) => {
     await pool.say('adopt', name);
     await pool.say('verify', name);

@@ -8,7 +8,7 @@ import { needs } from '../../../e2e/ground/needs.ts';
 import { run, succeed } from '../../../e2e/ground/run.ts';
 import { tree } from '../../../e2e/ground/tree.ts';
 import { finding } from '../src/records/health.ts';
-import { TestPool } from './pool.ts';
+import { fragmented, TestPool } from './pool.ts';
 
 type Found = { code: string; path: string; fix: string };
 
@@ -163,6 +163,20 @@ const rows: Row[] = [
     (pool) => noted(pool, 'exports/0123456789ab.json', { volume: 'v', number: 1, expiresAt: null }),
   ],
   [
+    'fragmented',
+    ['many.img'],
+    async (pool) => {
+      await writeFile(join(pool.path, '../many.raw'), randomBytes(8 * 2 ** 20));
+      await pool.say('import', 'many', join(pool.path, '../many.raw'), '--create');
+      await pool.say('start', 'many');
+      await using guest = await open(pool.file('many-dirty.img'), 'r+');
+      for (let at = 0; at < 8 * 2 ** 20; at += 8192) await guest.write(randomBytes(4096), 0, undefined, at);
+      await guest.sync();
+      await guest.close();
+      await pool.say('stop', 'many', '--no-prepare');
+    },
+  ],
+  [
     'nested-mount',
     ['sub'],
     async (pool) => {
@@ -208,6 +222,14 @@ for (const filesystem of ['xfs', 'btrfs'] as const)
       );
       await paste(pool, found);
       expect((await findings(pool)).filter((one) => one.code === code)).toEqual([]);
+    });
+
+    it('does not ask for a flattening that cannot help: the pieces lie between holes', async () => {
+      await using folder = await mounted(filesystem);
+      const pool = await TestPool.at(folder.path);
+      await fragmented(join(folder.path, 'holes.raw'), 1500);
+      await pool.say('import', 'v', join(folder.path, 'holes.raw'), '--create');
+      expect(await findings(pool)).toEqual([]);
     });
 
     it('separates a committed name from the working copy while that is used', async () => {

@@ -1,21 +1,41 @@
+import { hold } from '@platter/host/looks';
+import { extentsOf } from '@platter/host/tools/filefrag';
 import { shellLine } from '@platter/units/shell';
 import { typeName } from '../filesystem.ts';
-import { fragOf } from '../frag.ts';
+import { adviceOn, fragOf } from '../frag.ts';
 import { nocow } from '../lsattr.ts';
 import { sameImage } from '../naming.ts';
 import type { Pool } from '../pool.ts';
+import { predictedMs } from '../prediction.ts';
 import type { Image, Volume } from '../volume.ts';
 import { ours, separate, type Told } from './finding.ts';
 
-/** Heads of stopped volumes in so many pieces that every start waits for it. */
+/** Heads of stopped volumes in so many pieces that every start waits for it, where flattening would make them few. */
 export async function fragmented(pool: Pool, volume: Volume): Promise<Told[]> {
   const { name, head, work, file } = volume;
   if (head === null || work !== null || file.volumeKind !== 'saved') return [];
   const { path, advice, mappings } = await fragOf(pool, volume, { ref: name, image: head });
-  if (advice === null) return [];
+  if (advice === null || !(await helps(pool, head))) return [];
   return [
     { code: 'fragmented', path, message: `${path} lies in ${mappings} pieces`, fix: ours(pool, 'flatten', name) },
   ];
+}
+
+/** Whether an image would lie well once the pieces without a hole between them were one: flattening keeps holes. */
+async function helps(pool: Pool, { path, allocated }: Image): Promise<boolean> {
+  const held = await pool.host.query(hold(path));
+  try {
+    const map = await extentsOf(pool.host, held);
+    const pieces = Array.from({ length: map.count }, (_, index) => map.at(index));
+    const left = pieces.filter(({ at }, index) => {
+      const before = pieces[index - 1];
+      return before === undefined || before.at + before.length < at;
+    }).length;
+    const lying = { mappings: left, meanBytes: allocated / left, predicted: predictedMs(pool, left) };
+    return adviceOn({ ...lying, type: pool.space.type }) === null;
+  } finally {
+    held.close();
+  }
 }
 
 const committed = ({ head, revisions }: Volume): Image[] => [head, ...revisions].filter((image) => image !== null);

@@ -10,6 +10,10 @@ export function adoptedText({ volume, volumeKind, revisions }: VolumeRecord, out
   return columns(name, outcome, kind, counted(revisions, 'revision'));
 }
 
-export function refusedText(name: string, { message, details, hint }: Failure, width: number): string {
-  return columns(name.padEnd(width + 1), 'refused', [details.by ?? message, hint].filter(Boolean).join(': '));
+export function refusedText(name: string, { kind, message, details, hint }: Failure, width: number): string {
+  return columns(
+    name.padEnd(width + 1),
+    kind === 'failed' ? 'failed' : 'refused',
+    [details.by ?? message, hint].filter(Boolean).join(': '),
+  );
 }
