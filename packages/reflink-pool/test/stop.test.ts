@@ -1,3 +1,4 @@
+import { Failure } from '@platter/host/failure';
 import { describe, expect, it } from 'vitest';
 import type { Disk } from './disk.ts';
 import { changesOf, go, head, poolOf, prepared, work } from './pool-of.ts';
@@ -74,5 +75,46 @@ describe('a stop', () => {
     const disk = await poolOf(...written, 'stop v', 'start v', 'write y');
     expect((await go(disk, 'stop v'))?.records).toMatchObject([{ savedAs: 2, pruned: [1] }]);
     expect((await go(disk, 'stop v'))?.records).toMatchObject([{ outcome: 'already', pruned: [] }]);
+  });
+
+  describe('of an image in many pieces', () => {
+    async function fragmented(): Promise<Disk> {
+      const disk = await poolOf(...written);
+      const settings = '/pool/.platter/pool.json';
+      disk.scribble(settings, (disk.content(settings) ?? '').replace('"never"', '"auto"'));
+      disk.facts.set('xfs_io', 'fsxattr.xflags = 0x0 [-]\nfsxattr.nextents = 5000\n');
+      return disk;
+    }
+
+    it('says that the copy for the next start follows, and makes it', async () => {
+      const disk = await fragmented();
+      expect((await say(disk, 'stop v')).records).toMatchObject([{ outcome: 'committed', prepared: true }]);
+      expect(disk.names.has(prepared)).toBe(true);
+      expect((await go(disk, 'start v'))?.records).toMatchObject([{ method: 'prepared' }]);
+    });
+
+    it('makes none where nobody wants it, or where it would be no gain', async () => {
+      const disk = await fragmented();
+      expect((await say(disk, 'stop v --no-prepare')).records).toMatchObject([{ prepared: false }]);
+      disk.facts.set('xfs_io', 'fsxattr.xflags = 0x0 [-]\nfsxattr.nextents = 999\n');
+      await go(disk, 'start v', 'write y');
+      expect((await say(disk, 'stop v')).records).toMatchObject([{ prepared: false }]);
+      expect(disk.names.has(prepared)).toBe(false);
+    });
+
+    it('is done though that copy fails, which is warned about', async () => {
+      const disk = await fragmented();
+      const door = disk.change.bind(disk);
+      disk.change = async (change) => {
+        if (change.op !== 'copy') return door(change);
+        throw new Failure('failed', 'cp failed with exit 1');
+      };
+      const said = await say(disk, 'stop v');
+      expect([said.code, said.notes]).toEqual([
+        0,
+        ['the next start of v could not be prepared: cp failed with exit 1'],
+      ]);
+      expect(disk.content(head)).toBe('x');
+    });
   });
 });
