@@ -22,7 +22,6 @@ export interface Cut {
 
 /** A disk after a cut. */
 export interface Left {
-  filesystem: Filesystem;
   /** Which cut it was, for messages. */
   cut: string;
   /** The verb had ended before. */
@@ -69,7 +68,7 @@ async function lookAtEach(
     await onDisk(await copied(disk, `${disk.image}-cut`), (shell) => {
       if (existsSync(join(mount, 'lost')))
         throw new Error(`${cut}: what was written last and flushed by nobody is there`);
-      return look({ filesystem, cut, ended: flush === flushes.length }, shell);
+      return look({ cut, ended: flush === flushes.length }, shell);
     });
   }
 }

@@ -27,11 +27,13 @@ export async function format({ filesystem, image }: Disk): Promise<void> {
   await succeed([`mkfs.${filesystem}`, '-q', image]);
 }
 
+/** The same disk over a copy of its image. */
 export async function copied(disk: Disk, image: string): Promise<Disk> {
   await succeed(['cp', '--reflink=auto', '--sparse=always', '--', disk.image, image]);
   return { ...disk, image };
 }
 
+/** Makes writes durable on a disk that is not mounted. */
 export async function written({ image }: Disk, writes: readonly Write[]): Promise<void> {
   await using file = await open(image, 'r+');
   for (const { at, data } of writes) await file.write(data, 0, data.length, at);

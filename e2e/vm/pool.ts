@@ -5,7 +5,10 @@ export const words = `
   export PLATTER_POOL=$PWD/pool
   image() { head -c 262144 /dev/zero | tr "\\0" $1 >$1; }
   overwrite() { dd if=$1 of=pool/$2-dirty.img conv=notrunc status=none; }
-  boot() { sed -i "s/\\"bootId\\":\\"[^\\"]*\\"/\\"bootId\\":\\"$1\\"/" pool/.platter/sessions/*; }`;
+  boot() {
+    sed -i "s/\\"bootId\\":\\"[^\\"]*\\"/\\"bootId\\":\\"$1\\"/" pool/.platter/sessions/*
+    grep -q "\\"bootId\\":\\"$1\\"" pool/.platter/sessions/*
+  }`;
 
 /** A pool, and volumes whose head is B; of the state before, A, it keeps a number where the policy does. */
 export const pool = (...volumes: string[]): string => `
