@@ -56,17 +56,18 @@ export function* replaceHead(v: Volume, from: 'work' | null, image: Image): Step
 
 export const usual: Policy = { min: 'latest', count: 1 };
 
+function isMarked(v: Volume, one: Name): boolean {
+  const fact = factOf(v, one);
+  return fact !== undefined && (fact.label !== null || fact.pins.length > 0);
+}
+
 /** Names that the policy lets go (rules 1 to 7 of prune), looked at again until nothing more goes. */
 export function going(world: World, name: string, { min, count }: Policy): Name[] {
   const v = volumeOf(world, name);
   const exported = world.exports.filter(({ volume }) => volume === name).map(({ image }) => image.id);
-  const marked = (one: Name) => {
-    const fact = factOf(v, one);
-    return fact !== undefined && (fact.label !== null || fact.pins.length > 0);
-  };
+  const firm = (one: Name) => isTwin(v, one) || isMarked(v, one) || exported.includes(one.image.id);
   let left = v.names;
   for (;;) {
-    const firm = (one: Name) => isTwin(v, one) || marked(one) || exported.includes(one.image.id);
     const twice = (name: Name) => left.some((one) => one.number > name.number && one.image.id === name.image.id);
     const free = left.filter((name) => !firm(name) && !twice(name));
     const line = (side: boolean) =>
