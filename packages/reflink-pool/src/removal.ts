@@ -1,6 +1,7 @@
 import { remove, removeDir, sync } from '@platter/host/changes';
 import { because } from '@platter/host/door';
-import { list } from '@platter/host/looks';
+import { errno } from '@platter/host/failure';
+import { list, lstat } from '@platter/host/looks';
 import { hidden, type Pool } from './pool.ts';
 import type { Volume } from './volume.ts';
 
@@ -28,10 +29,22 @@ async function removeSegments(pool: Pool, volume: Volume): Promise<void> {
   let dir = volume.dir;
   while (dir !== pool.path) {
     const left = ((await pool.host.query(list(dir))) ?? []).filter(({ name }) => !gone.has(name));
-    if (left.length > 0) break;
-    await pool.host.change(because(removeDir(dir), 'it is empty'));
+    if (left.length > 0 || !(await removeSegment(pool, dir))) break;
     gone.add(dir.slice(dir.lastIndexOf('/') + 1));
     dir = dir.slice(0, dir.lastIndexOf('/'));
   }
   await pool.host.change(sync(dir));
+}
+
+/** False for what somebody else has made: a subvolume, which is another device, or a place that something is mounted on. */
+async function removeSegment({ host }: Pool, dir: string): Promise<boolean> {
+  const [own, above] = [await host.query(lstat(dir)), await host.query(lstat(dir.slice(0, dir.lastIndexOf('/'))))];
+  if (own !== null && own.dev !== above?.dev) return false;
+  try {
+    await host.change(because(removeDir(dir), 'it is empty'));
+    return true;
+  } catch (error) {
+    if (errno(error) === 'EBUSY') return false;
+    throw error;
+  }
 }

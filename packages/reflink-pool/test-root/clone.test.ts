@@ -105,6 +105,11 @@ for (const filesystem of ['xfs', 'btrfs', 'ext4'] as const)
       expect((await pool.tell('clone', 'v', 'lab/w'))[0]).toMatchObject({ method: own });
       expect(await begins(pool, 'lab/w.img')).toBe('second');
       expect((await stat(pool.file('lab/w.img'))).mode & 0o777).toBe(0o400);
+      await pool.say('remove', 'lab/w', '--confirm=lab/w');
+      expect([(await stat(pool.file('lab'))).isDirectory(), await pool.say('list', '-o', 'name')]).toEqual([
+        true,
+        'v\n',
+      ]);
     });
 
     it('is refused over anything that is there, and changes nothing', async () => {
@@ -186,7 +191,8 @@ needs(
     expect(await succeed(['filefrag', '-v', pool.file('lab/w.img')])).toContain('shared');
     const [opened] = await pool.tell('export', 'lab/w');
     expect(opened).toMatchObject({ method: 'reflink' });
-    await pool.say('remove', 'lab/w', '--confirm=lab/w');
+    await pool.say('remove', 'lab/w', 'lab/u', '--confirm=lab/w', '--confirm=lab/u');
+    expect(await succeed(['btrfs', 'subvolume', 'show', pool.file('lab')])).toContain('lab');
     expect(await succeed(['cmp', opened?.path ?? '', pool.file('v.img')])).toBe('');
     expect((await pool.tell('list', '--exports'))[0]).toMatchObject({ volume: 'lab/w', method: 'reflink' });
   });

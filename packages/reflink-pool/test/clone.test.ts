@@ -17,6 +17,8 @@ const written = [made, 'start v', 'write x'];
 const snapshot = [made, 'create s --kind snapshot --source v'];
 const volatile = 'create t --kind volatile --size 512';
 
+const busy = (change: Change) => (change.op === 'remove' && change.path === '/pool/busy' ? cause('EBUSY') : undefined);
+
 describe('clone', () => {
   const link = [`ln -T -- ${head} /pool/w.img`, 'sync -- /pool'];
 
@@ -87,6 +89,15 @@ describe('clone', () => {
     await disk.change({ op: 'mkdir', path: '/pool/far', mode: 0o700 });
     expect(await changesOf(disk, 'clone v far/w')).toMatchObject({ code: 6, changes: [] });
     expect((await say(disk, 'clone v far/w --allow-copy')).records).toMatchObject([{ method: 'copy' }]);
+  });
+
+  it('into a directory that others made or mounted leaves it there when it is removed', async () => {
+    const disk = elsewhere(await refusing(busy, made), '/pool/far');
+    for (const path of ['/pool/far', '/pool/busy']) await disk.change({ op: 'mkdir', path, mode: 0o700 });
+    await go(disk, 'clone v far/a/w --allow-copy', 'clone v busy/w', 'clone v own/w');
+    await go(disk, 'remove far/a/w busy/w own/w --confirm=far/a/w --confirm=busy/w --confirm=own/w');
+    const left = [...disk.names].filter(([path, { dir }]) => dir && !path.includes('.platter')).map(([path]) => path);
+    expect(left.sort()).toEqual(['/pool', '/pool/busy', '/pool/far']);
   });
 
   it('that died before the link has made no volume, and is made again', async () => {
