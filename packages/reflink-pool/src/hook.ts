@@ -1,5 +1,4 @@
-import type { Host, Program } from '@platter/host/door';
-import { because } from '@platter/host/door';
+import { because, type Host, type Output, type Program } from '@platter/host/door';
 import { Failure, Interrupted } from '@platter/host/failure';
 import { run, stat } from '@platter/host/looks';
 import { lastLine } from '@platter/host/outcome';
@@ -43,7 +42,7 @@ export async function whileFrozen<T>(pool: Pool, hook: Hook, work: () => Promise
     const program = asking(hook, 'freeze');
     const output = await pool.host.change(because(program, 'the guests write nothing until they are thawed'));
     refused = output.code !== null && output.code !== 0 && output.code < 124;
-    if (output.code !== 0) throw notFrozen(hook, lastLine(output));
+    if (output.code !== 0) throw notFrozen(hook, why(output));
     return await work();
   } finally {
     await thaw(pool, hook, refused);
@@ -52,7 +51,7 @@ export async function whileFrozen<T>(pool: Pool, hook: Hook, work: () => Promise
 
 const notFrozen = ({ path, volumes }: Hook, said: string) =>
   new Failure('busy', `${path} could not freeze ${volumes.join(' ')}: nothing was changed`, {
-    details: said === '' ? {} : { said },
+    details: { said },
     hint: 'try again later, or see why it fails',
   });
 
@@ -82,5 +81,12 @@ async function thaw(pool: Pool, hook: Hook, refused: boolean): Promise<void> {
 async function once(pool: Pool, hook: Hook): Promise<Error | null> {
   const output = await pool.host.change(asking(hook, 'thaw'));
   if (output.code === 0) return null;
-  return new Error(lastLine(output) || `it ended with ${output.code ?? 'a signal'}`);
+  return new Error(why(output));
+}
+
+/** What the hook said last, or how it ended; 124 and 137 are timeout(1)'s. */
+function why(output: Output): string {
+  const { code } = output;
+  if (code === null || code === 124 || code === 137) return `it did not end within ${seconds} s`;
+  return lastLine(output) || `it ended with ${code}`;
 }

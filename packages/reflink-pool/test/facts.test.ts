@@ -86,6 +86,7 @@ describe('the changes of', () => {
       if (!line.includes('clear')) expect((await changesOf(disk, line)).changes).toEqual([]);
     }
     expect((await say(disk, 'show v@1')).records).toMatchObject([{ label: null, pins: ['b'] }]);
+    expect((await go(disk, 'label v@1 at-@'))?.records).toMatchObject([{ label: 'at-20261120-120000' }]);
   });
 
   it('the same of a head: a number first, unless it has one', async () => {

@@ -201,7 +201,7 @@ describe('a hook', () => {
     const said = await changesOf(disk, 'snapshot v --hook /hook');
     expect([said.code, said.notes]).toEqual([
       0,
-      ['thawing v failed (1 of 3): busy', 'thawing v failed (2 of 3): it ended with 124'],
+      ['thawing v failed (1 of 3): busy', 'thawing v failed (2 of 3): it did not end within 15 s'],
     ]);
     expect(said.records).toMatchObject([{ outcome: 'created', consistency: 'frozen' }]);
   });
