@@ -8,9 +8,9 @@ import { familiesIn } from './families.ts';
 import { lookAt } from './family.ts';
 import { founded, poolAt } from './founding.ts';
 import { settingsOf } from './init.ts';
-import { near } from './nearest.ts';
 import { unknownPolicy } from './policy.ts';
 import { hidden, type Pool } from './pool.ts';
+import { chosen, refuseEmpty } from './prefixes.ts';
 import { put } from './steps.ts';
 import { foundAt, type Surroundings, surroundingsOf } from './surroundings.ts';
 import { take } from './take.ts';
@@ -75,23 +75,6 @@ async function settings(call: Pool['call'], path: string) {
   const known = settingsOf(call, { reserve: GiB, prepare: 'auto' });
   const stored = (await call.host.query(list(hidden({ path }, 'volumes')))) ?? [];
   return stored.length === 0 ? known : { ...known, policy: unknownPolicy };
-}
-
-/** The families below the prefixes that have an image; Failure refused for a prefix without any. */
-async function chosen(pool: Pool, all: readonly string[], prefixes: readonly string[]): Promise<string[]> {
-  const under = (prefix: string) => all.filter((name) => name === prefix || name.startsWith(`${prefix}/`));
-  for (const prefix of prefixes)
-    if (under(prefix).length === 0)
-      throw new Failure('refused', `there are no images below ${prefix}`, {
-        hint: near(prefix, all).join(', ') || `reflink-pool init --pool ${pool.path}`,
-      });
-  return prefixes.length === 0 ? [...all] : [...new Set(prefixes.flatMap(under))].sort();
-}
-
-/** Nothing to adopt in a pool is how it ends the second time; elsewhere it is the wrong directory. */
-function refuseEmpty({ path }: Pool, there: boolean): void {
-  if (there) return;
-  throw new Failure('refused', `there are no images in ${path} to adopt`, { hint: `reflink-pool init --pool ${path}` });
 }
 
 /** Why none of the families can be a volume; null when one can. */

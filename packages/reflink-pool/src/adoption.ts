@@ -21,9 +21,10 @@ export async function tellAdoption(call: Call<unknown>, path: string, wish: Adop
     await call.emit({ ...record, outcome: end.outcome }, { text, name: end.name });
     if (end.outcome === 'already') noteKept(call, end.volume, wish);
   }
+  if (tried.length > 1) await tellRefused(call, refused, wide());
   if (refused.length < tried.length)
     call.note('let no other driver use these volumes meanwhile: it does not know our locks');
-  await refuse(call, refused, { tried: tried.length, width: wide() });
+  refuse(refused, tried.length);
 }
 
 /** What was adopted before keeps its policy, whatever was said now. */
@@ -32,15 +33,7 @@ function noteKept(call: Call<unknown>, { name, file }: Volume, { policy }: Adopt
   call.note(`${name} keeps its policy: reflink-pool prune ${name} --policy ${policy} --save`);
 }
 
-/** A single family fails as itself; of several each is a record, and the verb ends as what all have in common. */
-async function refuse(
-  call: Call<unknown>,
-  refused: readonly Refused[],
-  { tried, width }: { tried: number; width: number },
-): Promise<void> {
-  const [first] = refused;
-  if (first === undefined) return;
-  if (tried === 1) throw first.failure;
+async function tellRefused(call: Call<unknown>, refused: readonly Refused[], width: number): Promise<void> {
   for (const { name, failure } of refused) {
     const { kind, message, hint } = failure;
     const about = { metadata: { name }, failure: kind, message, ...(hint === undefined ? {} : { hint }) };
@@ -48,6 +41,13 @@ async function refuse(
     if (kind !== 'refused') call.warn(`${name} could not be adopted: ${message}`);
     await call.emit({ apiVersion: 'platter.dev/v1', kind: 'Failure', ...about }, { text });
   }
+}
+
+/** A single family fails as itself; of several the verb ends as what all have in common, else as partial. */
+function refuse(refused: readonly Refused[], tried: number): void {
+  const [first] = refused;
+  if (first === undefined) return;
+  if (tried === 1) throw first.failure;
   const alike = refused.length === tried && refused.every(({ failure }) => failure.kind === first.failure.kind);
   throw new Failure(alike ? first.failure.kind : 'partial', `${refused.length} of ${tried} were refused`, {
     hint: 'what each line says, then reflink-pool adopt again',
