@@ -32,6 +32,19 @@ export function predictedMs({ settings, space }: Pick<Pool, 'settings' | 'space'
   return Math.round(baseUs + usPerMapping * mappings) / 1000;
 }
 
+/** What a clone will cost. */
+export interface Forecast {
+  mappings: number;
+  predictedMs: number;
+}
+
+/** Foretells the clone of an image; null in a pool that copies. */
+export async function forecast(pool: Pool, image: Image): Promise<Forecast | null> {
+  if (pool.settings.backend === 'copy') return null;
+  const mappings = await mappingsOf(pool, image);
+  return { mappings, predictedMs: predictedMs(pool, mappings) };
+}
+
 /** The limit of a clone in ms: ten times the prediction, at least a minute. */
 export const limitMs = (predicted: number): number => Math.max(60_000, 10 * predicted);
 

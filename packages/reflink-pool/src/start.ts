@@ -5,7 +5,7 @@ import { about } from './about.ts';
 import { locked } from './lock.ts';
 import { around, type Machine, mustExist } from './machine.ts';
 import type { Pool } from './pool.ts';
-import { limitMs, mappingsOf, predictedMs } from './prediction.ts';
+import { type Forecast, forecast, limitMs } from './prediction.ts';
 import type { SessionRecord } from './records/cycle.ts';
 import { segmentsOf } from './segments.ts';
 import { type Noted, note } from './session.ts';
@@ -18,9 +18,7 @@ import { type Image, pathOf, type Volume } from './volume.ts';
 type Told = Partial<Pick<SessionRecord, 'outcome' | 'method' | 'unclean' | 'mappings' | 'predictedMs'>> & {
   path: string;
 };
-type Scene = { pool: Pool; volume: Volume; machine: Machine; cost: Cost | null };
-/** What a clone will cost, looked at before the first change. */
-type Cost = { mappings: number; predictedMs: number };
+type Scene = { pool: Pool; volume: Volume; machine: Machine; cost: Forecast | null };
 
 /** Starts one volume under its lock: the record of the session that is there now. */
 export const start = (pool: Pool, name: string, wish: StartWish): Promise<SessionRecord> =>
@@ -45,12 +43,12 @@ async function settled(
   return started(pool, ended.after, wish);
 }
 
-async function costOf(pool: Pool, { does }: Start, image: Image | null): Promise<Cost | null> {
-  if (!['clone', 'overlay', 'prepare'].includes(does) || image === null || pool.settings.backend === 'copy')
-    return null;
-  const mappings = await mappingsOf(pool, image);
-  return { mappings, predictedMs: predictedMs(pool, mappings) };
+/** What a clone will cost, looked at before the first change; null where nothing is cloned. */
+async function costOf(pool: Pool, { does }: Start, image: Image | null): Promise<Forecast | null> {
+  return ['clone', 'overlay', 'prepare'].includes(does) && image !== null ? forecast(pool, image) : null;
 }
+
+const limitOf = (cost: Forecast | null) => (cost === null ? {} : { timeout: limitMs(cost.predictedMs) });
 
 function perform(scene: Scene, decision: Start): Promise<Told> {
   switch (decision.does) {
@@ -102,8 +100,14 @@ async function cloneHead({ pool, volume, machine, cost }: Scene, from: Image): P
   const path = pathOf(volume, 'work');
   await dropPrepared(pool, volume);
   const named = (of: Noted) => note(pool, volume, { of, bootId: machine.bootId, unclean: false });
-  const limit = cost === null ? {} : { timeout: limitMs(cost.predictedMs) };
-  await clone(pool, { from, to: path, mode: 0o600, why: `the working copy of ${volume.name}`, named, ...limit });
+  await clone(pool, {
+    from,
+    to: path,
+    mode: 0o600,
+    why: `the working copy of ${volume.name}`,
+    named,
+    ...limitOf(cost),
+  });
   return { path, method: pool.settings.backend, ...cost };
 }
 
@@ -115,8 +119,7 @@ async function dropPrepared(pool: Pool, { prepared }: Volume): Promise<void> {
 async function prepareHead({ pool, volume, cost }: Scene): Promise<Told> {
   const to = pathOf(volume, 'prepared');
   await dropPrepared(pool, volume);
-  const limit = cost === null ? {} : { timeout: limitMs(cost.predictedMs) };
-  await clone(pool, { from: volume.head as Image, to, mode: 0o600, why: 'for the next start', ...limit });
+  await clone(pool, { from: volume.head as Image, to, mode: 0o600, why: 'for the next start', ...limitOf(cost) });
   return { path: to, outcome: 'prepared', method: pool.settings.backend, ...cost };
 }
 
