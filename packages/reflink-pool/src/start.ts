@@ -1,4 +1,4 @@
-import { chmod, create, remove, rename, sync, truncate } from '@platter/host/changes';
+import { chmod, remove, rename, sync } from '@platter/host/changes';
 import { because } from '@platter/host/door';
 import { lstat } from '@platter/host/looks';
 import { about } from './about.ts';
@@ -9,8 +9,9 @@ import { type Forecast, forecast, limitMs } from './prediction.ts';
 import type { SessionRecord } from './records/cycle.ts';
 import { segmentsOf } from './segments.ts';
 import { type Noted, note } from './session.ts';
+import { sparse } from './sparse.ts';
 import { decideStart, type Start, type StartWish } from './starting.ts';
-import { built, clone, further } from './steps.ts';
+import { clone, further } from './steps.ts';
 import { stopped } from './stop.ts';
 import { stopwatch } from './stopwatch.ts';
 import { type Image, pathOf, type Volume } from './volume.ts';
@@ -67,7 +68,7 @@ function perform(scene: Scene, decision: Start): Promise<Told> {
     case 'overlay':
       return overlay(scene);
     case 'sparse':
-      return sparse(scene);
+      return sparse(scene.pool, scene.volume, scene.machine.bootId);
     case 'settle':
       throw new Error('settled before');
   }
@@ -138,20 +139,4 @@ async function overlay(scene: Scene): Promise<Told> {
   const known = scene.machine.source?.head as Image;
   const linked = scene.pool.host.dry ? null : await scene.pool.host.query(lstat(path));
   return cloneHead(scene, { ...known, ...linked, path });
-}
-
-async function sparse({ pool, volume, machine }: Scene): Promise<Told> {
-  const { host } = pool;
-  const [path, size] = [pathOf(volume, 'work'), volume.file.size ?? 0];
-  await segmentsOf(pool, volume);
-  if (volume.work !== null) await host.change(because(remove(volume.work.path), 'made anew at each start'));
-  await built(pool, path, async (temp) => {
-    await host.change(because(create(temp, '', 0o600), 'empty at each start'));
-    await host.change(truncate(temp, size));
-    const made = host.dry ? null : await host.query(lstat(temp));
-    await note(pool, volume, { of: made ?? { path: temp }, bootId: machine.bootId, unclean: false });
-    await host.change(rename(temp, path));
-  });
-  await host.change(sync(volume.dir));
-  return { path, method: 'sparse' };
 }
