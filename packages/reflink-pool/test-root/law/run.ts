@@ -43,7 +43,8 @@ export class Run {
     return this.worlds[0] as World;
   }
 
-  async does(deed: Deed, index: number): Promise<void> {
+  async does(some: Deed, index: number): Promise<void> {
+    const deed = some.verb === 'next' ? { ...some, ...this.#next(some) } : some;
     const { verb, on } = deed;
     if (verb === 'write') return this.#write(deed, index);
     if (verb === 'reboot') return this.#reboot();
@@ -52,6 +53,14 @@ export class Run {
     if (deed.held && work)
       await this.#ground.holding(`${on}-dirty.img`, () => this.#say({ ...deed, kill: null }, index));
     else await this.#say({ ...deed, held: false }, index);
+  }
+
+  /** What a volume usually goes through: it is created, started, written, stopped, and again. */
+  #next({ on, n }: Deed): Pick<Deed, 'verb' | 'n'> {
+    const v = volumeOf(this.#world, on);
+    if (!exists(v)) return { verb: 'create', n: 0 };
+    if (v.work === null) return { verb: 'start', n: 0 };
+    return v.work.time === v.head?.time ? { verb: 'write', n } : { verb: 'stop', n: 0 };
   }
 
   async #write({ on, n }: Deed, index: number): Promise<void> {
