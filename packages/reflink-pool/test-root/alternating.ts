@@ -204,6 +204,10 @@ const ours: Verb[] = [
       model.head = { content: resized(model.head.content, to) };
     }
   },
+  async ({ pool, model, name }) => {
+    for (const further of [[], ['--release']]) await pool.say('pin', `${name}@head`, '--owner', 'test', ...further);
+    model.save();
+  },
   async ({ pool, name }) => {
     await pool.say('adopt', name);
     await pool.say('verify', name);
