@@ -129,7 +129,7 @@ function* stopped(world: World, name: string, wish: StopWish & { unclean: boolea
     return yes('removed', null);
   }
   if (isHeld(world, v)) return no(4);
-  if (v.kind !== 'saved') return yield* thrownAway(v, work);
+  if (v.kind !== 'saved') return wish.label === undefined ? yield* thrownAway(v, work) : no(3);
   if (wish.discard) return yield* discarded(v, work, wish);
   const untouched = runs(world, v) && head?.time === work.time && !wish.always;
   if (!untouched) return yield* committed(v, work, wish.unclean);
