@@ -4,7 +4,7 @@ import { bootId } from '@platter/host/tools/boot';
 import { familiesIn } from './families.ts';
 import { lookAt } from './family.ts';
 import { holdersOf } from './holders.ts';
-import { fileOf } from './name.ts';
+import { fileOf, isVolume } from './name.ts';
 import { near } from './nearest.ts';
 import { glancing, hidden, type Pool } from './pool.ts';
 import { exists, type Image, type Volume } from './volume.ts';
@@ -45,10 +45,10 @@ export const writersOf = (pool: Pool, image: Image): Promise<string[]> =>
 
 /** The names of all volumes, by their files and by their sidecars, in byte order. */
 export async function volumeNames(pool: Pool): Promise<string[]> {
-  const stored = ((await pool.host.query(list(hidden(pool, 'volumes')))) ?? []).flatMap(({ name }) =>
-    name.endsWith('.json') ? [name.slice(0, -5).replaceAll('%2F', '/')] : [],
-  );
-  return [...new Set([...stored, ...(await familiesIn(pool.host, pool.path))])].sort();
+  const stored = ((await pool.host.query(list(hidden(pool, 'volumes')))) ?? [])
+    .filter(({ name }) => name.endsWith('.json'))
+    .map(({ name }) => name.slice(0, -5).replaceAll('%2F', '/'));
+  return [...new Set([...stored.filter(isVolume), ...(await familiesIn(pool.host, pool.path))])].sort();
 }
 
 /** The volume, which must be there; the refusal names the nearest ones. */

@@ -9,11 +9,15 @@ export function isSegment(text: string, last: boolean): boolean {
   return segment.test(text) && !text.includes('.img') && !(last && reserved.test(text));
 }
 
+/** Whether a text is a volume's name. */
+export function isVolume(text: string): boolean {
+  const parts = text.split('/');
+  return parts.length <= 4 && parts.every((part, index) => isSegment(part, index === parts.length - 1));
+}
+
 /** A volume's name: 1-4 segments joined by `/`; Invalid with the rule otherwise. */
 export function checkVolume(text: string): string {
-  const parts = text.split('/');
-  const good = parts.every((part, index) => isSegment(part, index === parts.length - 1));
-  if (good && parts.length <= 4) return text;
+  if (isVolume(text)) return text;
   throw new Invalid(
     `${JSON.stringify(text)} is not a volume name: 1-4 parts joined by "/", each of letters, digits, "_", "." and "-", beginning with a letter or digit, at most 63 long, without ".img"; the last not ending in -dirty, -precache, -import or -cow`,
   );

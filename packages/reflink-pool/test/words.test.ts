@@ -387,3 +387,14 @@ describe('without its sidecars', () => {
     expect((await say(disk, 'list --revisions')).records).toHaveLength(2);
   });
 });
+
+it('looks nowhere but in the pool, whatever a sidecar is called', async () => {
+  const disk = await poolOf('create v --size 512');
+  const data = JSON.stringify({
+    ...JSON.parse(disk.content('/pool/.platter/volumes/v.json') ?? ''),
+    volumeKind: 'volatile',
+  });
+  for (const name of ['..%2Foutside.json', 'a.img.json', 'fine.json'])
+    await disk.change({ op: 'write', path: `/pool/.platter/volumes/${name}`, data, mode: 0o600, exclusive: true });
+  expect((await say(disk, 'list')).names).toEqual(['fine', 'v']);
+});
