@@ -18,10 +18,11 @@ import { locked } from './lock.ts';
 import { mustExist } from './machine.ts';
 import type { Pool } from './pool.ts';
 import { cloneLimit } from './prediction.ts';
+import { noteNumber } from './prune.ts';
 import type { ExportRecord } from './records/copy.ts';
 import type { Reference } from './reference.ts';
 import { built, clone, takeAway } from './steps.ts';
-import type { Image } from './volume.ts';
+import { exists, type Image, type Volume } from './volume.ts';
 import { firstOf, groundOf, waysTo } from './ways.ts';
 
 /** What the person wants of an export. */
@@ -84,13 +85,18 @@ export async function end(pool: Pool, id: string): Promise<ExportRecord> {
     await dropExport(pool, id);
     return ended(id);
   }
-  return locked(pool, noted.volume, async () => {
+  return locked(pool, noted.volume, async (volume) => {
     const one = await openExport(pool, id);
+    if (isLastTrace(volume)) await noteNumber(pool, volume, volume.file.counter);
     if (one !== null) await endExport(pool, id, 'the export is over');
     await sweepExports(pool, noted.volume);
     return one === null ? ended(id) : exportRecord(one, 'ended');
   });
 }
+
+/** Whether a number that no name carries is known from exports and sets alone. */
+const isLastTrace = (volume: Volume): boolean =>
+  exists(volume) && volume.sidecar === 'absent' && volume.file.counter > (volume.revisions.at(-1)?.number ?? 0);
 
 /** The record of an export of which nothing is left to tell. */
 const ended = (id: string): ExportRecord => ({

@@ -76,8 +76,10 @@ export async function removeNames(
   await pool.host.change(sync(volume.dir));
 }
 
-/** PUTs the counter unless it already says so. */
+/** PUTs the counter unless the sidecar already says so; without one, what is known of it may be an export that ends. */
 export async function noteNumber(pool: Pool, volume: Volume, number: number): Promise<void> {
-  if (volume.file.counter >= number) return;
-  await put(pool, volume, { counter: number, why: `number ${number} is never given again` });
+  const { sidecar, file } = volume;
+  if (sidecar === 'stored' && file.counter >= number) return;
+  const counter = Math.max(file.counter, number);
+  await put(pool, volume, { counter, why: `number ${counter} is never given again` });
 }
