@@ -53,7 +53,7 @@ export async function volumeNames(pool: Pool): Promise<string[]> {
 
 /** The volume, which must be there; the refusal names the nearest ones. */
 export async function mustExist(pool: Pool, volume: Volume): Promise<Volume> {
-  if (exists(volume)) return volume;
+  if (exists(volume) && !volume.file.removing) return volume;
   const names = near(volume.name, await volumeNames(pool));
   const hint = names.length > 0 ? `${names.join(', ')}` : `reflink-pool create ${volume.name} --size 20G`;
   throw new Failure('refused', `there is no volume ${volume.name}`, { hint });

@@ -398,3 +398,12 @@ it('looks nowhere but in the pool, whatever a sidecar is called', async () => {
     await disk.change({ op: 'write', path: `/pool/.platter/volumes/${name}`, data, mode: 0o600, exclusive: true });
   expect((await say(disk, 'list')).names).toEqual(['fine', 'v']);
 });
+
+it('takes a volume whose removal was begun for gone: nothing is cloned from it, nor shown', async () => {
+  const disk = await poolOf('create v --size 512');
+  const sidecar = '/pool/.platter/volumes/v.json';
+  disk.scribble(sidecar, (disk.content(sidecar) ?? '').replace('"removing":false', '"removing":true'));
+  for (const line of ['clone v w', 'show v', 'create ci --kind snapshot --source v'])
+    expect([line, (await changesOf(disk, line)).failure?.message]).toEqual([line, 'there is no volume v']);
+  expect((await say(disk, 'list')).names).toEqual([]);
+});
