@@ -77,7 +77,7 @@ async function differing(host: Host, pair: Pair, options: Settled): Promise<Diff
 
 async function sharing(host: Host, { from, to }: Pair): Promise<boolean> {
   if (from.dev !== to.dev) return false;
-  const { type } = await host.query(space(from.path));
+  const { type } = await host.query(space(`/proc/self/fd/${from.fd}`));
   if (type !== xfs) return type === btrfs;
   return !(await isRealtime(host, from)) && !(await isRealtime(host, to));
 }
