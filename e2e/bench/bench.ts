@@ -30,6 +30,8 @@ export interface Bench {
   rounds: number;
   /** The highest ratio of ours to theirs that was aimed at. */
   reach: number;
+  /** The lowest, where less is as wrong as more. */
+  least?: number;
   /** Size in bytes of the filesystem it stands on, when it needs one; sparse. */
   space?: number;
   setup(dir: string): Promise<Sides> | Sides;

@@ -17,6 +17,7 @@ interface Measured {
 export interface Result {
   name: string;
   reach: number;
+  least: number;
   ratio: Ratio;
   ours: Measured;
   theirs: Measured;
@@ -73,13 +74,13 @@ async function race({ ours, theirs }: Sides, rounds: number): Promise<[Measured,
 const machine = `Node ${process.versions.node}, Linux ${release()}, ${cpus().length} x ${cpus()[0]?.model.trim()}`;
 
 /** Runs a bench on a ground of its own: one run of each side that warms up and measures memory, then the timed rounds. */
-export async function measure({ name, needs, space, rounds, reach, setup }: Bench): Promise<Result> {
+export async function measure({ name, needs, space, rounds, reach, least = 0, setup }: Bench): Promise<Result> {
   await using ground = await standOn(needs, space);
   const sides = await setup(ground.path);
   try {
     const [ours, theirs] = await race(sides, rounds);
     const also = (await sides.also?.()) ?? {};
-    return { name, reach, ratio: paired(ours.ms, theirs.ms), ours, theirs, also, machine };
+    return { name, reach, least, ratio: paired(ours.ms, theirs.ms), ours, theirs, also, machine };
   } finally {
     await sides.end?.();
   }

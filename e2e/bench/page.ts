@@ -24,7 +24,7 @@ const digits = (value: number): string =>
 const factor = (value: number): string => (value < 0.1 ? `1/${Math.round(1 / value)}` : digits(value));
 const time = (ms: number): string => (ms < 1000 ? `${digits(ms)} ms` : `${digits(ms / 1000)} s`);
 
-function line({ name, ours, theirs, ratio, reach, also }: Result): string {
+function line({ name, ours, theirs, ratio, reach, least = 0, also }: Result): string {
   const more = Object.entries(also).map(([what, value]) => `; ${what} ${digits(value)}`);
   const cells = [
     `${name}<br>${ours.label}`,
@@ -32,7 +32,7 @@ function line({ name, ours, theirs, ratio, reach, also }: Result): string {
     time(ours.median),
     time(theirs.median),
     `**${factor(ratio.median)}** (${factor(ratio.low)} to ${factor(ratio.high)})${more.join('')}`,
-    `${factor(reach)}: ${ratio.median <= reach ? 'reached' : 'missed'}`,
+    `${least > 0 ? `${factor(least)} to ` : ''}${factor(reach)}: ${ratio.median <= reach && ratio.median >= least ? 'reached' : 'missed'}`,
     `${Math.round(ours.memory)} / ${Math.round(theirs.memory)}`,
     `${ours.ms.length}`,
   ];
@@ -40,7 +40,7 @@ function line({ name, ours, theirs, ratio, reach, also }: Result): string {
 }
 
 const head = [
-  '| ours | theirs | ours takes | theirs takes | ratio (lowest to highest) | at most | peak memory, MiB, ours / theirs | rounds |',
+  '| ours | theirs | ours takes | theirs takes | ratio (lowest to highest) | asked: at most | peak memory, MiB, ours / theirs | rounds |',
   '|---|---|--:|--:|--:|--:|--:|--:|',
 ];
 

@@ -19,6 +19,7 @@ const predicted = (filesystem: 'xfs' | 'btrfs', mappings: number): Bench => ({
   space: 16 * gibibyte,
   rounds: 5,
   reach: 2,
+  least: 0.5,
   setup: async (dir) => {
     const [pool, image] = [join(dir, 'pool'), join(dir, 'image')];
     await mkdir(pool);
