@@ -9,6 +9,7 @@ import { mounted } from '../../../e2e/ground/filesystem.ts';
 import { needs } from '../../../e2e/ground/needs.ts';
 import { succeed } from '../../../e2e/ground/run.ts';
 import { type DiffRecord, diskDiff } from '../src/records/diff.ts';
+import { effort } from '../test/effort.ts';
 import { Ground } from './law/ground.ts';
 
 const block = 4096;
@@ -167,7 +168,7 @@ for (const [name, { type, without, ...how }] of Object.entries(filesystems))
         }
         expect(chained.equals(held[2] as Buffer)).toBe(true);
       });
-      await fc.assert(law, { numRuns: Number(process.env.PLATTER_LAW_RUNS ?? 70) });
+      await fc.assert(law, effort(70));
       expect([...methods]).toEqual(type === 'ext4' ? ['content'] : expect.arrayContaining(['content', 'mixed']));
     }, 900_000);
   });

@@ -7,6 +7,7 @@ import { expect, it } from 'vitest';
 import { mounted } from '../../../e2e/ground/filesystem.ts';
 import { needs } from '../../../e2e/ground/needs.ts';
 import { environment, executable, run, succeed } from '../../../e2e/ground/run.ts';
+import { effort } from '../test/effort.ts';
 import { type Said, say } from '../test/said.ts';
 import { bytesOf, Ground, textOf } from './law/ground.ts';
 import { Turns } from './law/turns.ts';
@@ -236,6 +237,6 @@ for (const filesystem of ['xfs', 'btrfs'] as const)
       await using folder = await mounted(filesystem);
       const scene = await Scene.at(folder.path);
       const law = fc.asyncProperty(parties, choices, (lines, picks) => mixed(scene, lines, picks));
-      await fc.assert(law, { numRuns: Number(process.env.PLATTER_LAW_RUNS ?? 1000) });
+      await fc.assert(law, effort(1000));
     }, 1_800_000);
   });

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { Disk, Killed } from './disk.ts';
+import { effort } from './effort.ts';
 import { go, poolOf } from './pool-of.ts';
 import { type Said, say } from './said.ts';
 
@@ -202,7 +203,7 @@ it('L1: killed at any change and run again, a history ends like the one that was
         }
       },
     ),
-    { numRuns: Number(process.env.PLATTER_LAW_RUNS ?? 500) },
+    effort(500),
   );
 }, 120_000);
 
