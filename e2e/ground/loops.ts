@@ -13,19 +13,18 @@ export interface Loop {
   backing: string;
 }
 
-type Listed = Record<'name' | 'back-file' | 'back-maj:min', string> & { 'back-ino': number };
+/** The last two are null for a device that is being detached while it is listed. */
+type Listed = Record<'name' | 'back-file', string> & { 'back-maj:min': string | null; 'back-ino': number | null };
 
 /** Every loop device of this machine; none can be seen, and none made, without root. */
 export async function loops(): Promise<Loop[]> {
   if (process.getuid?.() !== 0) return [];
   const json = await succeed(['losetup', '--list', '--json', '--output', 'NAME,BACK-FILE,BACK-INO,BACK-MAJ:MIN']);
   const listed: Listed[] = json === '' ? [] : JSON.parse(json).loopdevices;
-  return listed.map((loop) => ({
-    device: loop.name,
-    path: loop['back-file'],
-    filesystem: loop['back-maj:min'].trim(),
-    backing: `${loop['back-maj:min'].trim()} ${loop['back-ino']}`,
-  }));
+  return listed.flatMap(({ name, 'back-file': path, 'back-maj:min': device, 'back-ino': inode }) => {
+    const filesystem = device?.trim();
+    return filesystem === undefined ? [] : [{ device: name, path, filesystem, backing: `${filesystem} ${inode}` }];
+  });
 }
 
 /** `major:minor` of a device number (gnu_dev_major(3)). */
