@@ -20,7 +20,7 @@ const kept = (): Result[] =>
     .map((file) => JSON.parse(readFileSync(join(folder, file), 'utf8')));
 
 const digits = (value: number): string =>
-  value === 0 ? '0' : value.toPrecision(value >= 1000 ? 4 : 3).replace(/e.*/, '');
+  value === 0 ? '0' : value >= 1000 ? String(Math.round(value)) : value.toPrecision(3);
 const factor = (value: number): string => (value < 0.1 ? `1/${Math.round(1 / value)}` : digits(value));
 const time = (ms: number): string => (ms < 1000 ? `${digits(ms)} ms` : `${digits(ms / 1000)} s`);
 

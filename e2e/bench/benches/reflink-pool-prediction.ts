@@ -17,7 +17,7 @@ const predicted = (filesystem: 'xfs' | 'btrfs', mappings: number): Bench => ({
   name: `reflink-pool prediction, ${filesystem}, ${mappings} mappings`,
   needs: ['root', filesystem],
   space: 16 * gibibyte,
-  rounds: 5,
+  rounds: 3,
   reach: 2,
   least: 0.5,
   setup: async (dir) => {
@@ -35,7 +35,10 @@ const predicted = (filesystem: 'xfs' | 'btrfs', mappings: number): Bench => ({
       theirs: {
         label: '`cp --reflink=always` of the image',
         argv: ['cp', '--reflink=always', '--preserve=timestamps', '--', join(pool, 'vm.img'), clone],
-        prepare: () => rm(clone, { force: true }),
+        prepare: async () => {
+          await rm(clone, { force: true });
+          await succeed(['sync', '-f', dir]);
+        },
       },
       also: async () => ({ 'predicted ms': ms, mappings, 'left by the probe': (await readdir(pool)).length - 2 }),
     };

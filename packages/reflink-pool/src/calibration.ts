@@ -1,6 +1,7 @@
 import { create, flush, pour, reflink } from '@platter/host/changes';
 import { because } from '@platter/host/door';
-import { hold, space } from '@platter/host/looks';
+import { hold, run, space } from '@platter/host/looks';
+import { must } from '@platter/host/outcome';
 import { mappingsOf } from './prediction.ts';
 import type { Scratch } from './scratch.ts';
 import { stopwatch } from './stopwatch.ts';
@@ -32,13 +33,16 @@ export async function calibrate(scratch: Scratch): Promise<Cost | null> {
   return lineThrough({ mappings: 1, ms: median(times.whole) }, { mappings, ms: median(times.many) });
 }
 
-/** Writes every other block, so that nothing can be merged. */
+/**
+ * Writes one block of three, as scattered as a used image: XFS puts every other one side by side, so that their records
+ * merge, and a clone then costs half.
+ */
 async function scatter({ call: { host } }: Scratch, path: string): Promise<void> {
   const held = await host.query(hold(path, { write: true }));
   const bytes = Buffer.alloc(block, 'x');
   const piece = (_: unknown, index: number) => ({
     from: { bytes },
-    at: index * 2 * block,
+    at: index * 3 * block,
     length: block,
     sha256: null,
   });
@@ -50,8 +54,10 @@ async function scatter({ call: { host } }: Scratch, path: string): Promise<void>
   }
 }
 
-/** Milliseconds that one clone takes. */
+/** Milliseconds that one clone takes; the log is written out before, or small clones would only fill it. */
 async function cloned({ call: { host }, file }: Scratch, from: string, name: string): Promise<number> {
+  const settled = run('sync', ['-f', '--', from], { timeout: 60_000 });
+  must(settled, await host.query(settled));
   const ms = stopwatch();
   await host.change(because(reflink(from, file(name)), 'timed'));
   return ms();
