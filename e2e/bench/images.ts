@@ -1,5 +1,7 @@
 import { randomFillSync } from 'node:crypto';
-import { closeSync, fsyncSync, ftruncateSync, openSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, ftruncateSync, openSync, renameSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { succeed } from '../ground/run.ts';
 
 const mebibyte = 2 ** 20;
 
@@ -41,4 +43,15 @@ export function scatter(path: string, count: number, { span, shift = 0 }: { span
       writeSync(fd, randomFillSync(cluster), 0, cluster.length, at);
     }
   });
+}
+
+/** Waits until a mounted filesystem has nothing left to do: XFS frees blocks in the background, a freeze ends that. */
+export async function settle(mount: string): Promise<void> {
+  for (const how of ['-f', '-u']) await succeed(['fsfreeze', how, mount]);
+}
+
+/** Frees the name of a file without freeing its blocks, which XFS does in the background of what is timed next; flushed. */
+export async function aside(path: string): Promise<void> {
+  if (existsSync(path)) renameSync(path, `${path}-${performance.now()}`);
+  await succeed(['sync', '-f', '--', dirname(path)]);
 }

@@ -1,8 +1,8 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { succeed } from '../../ground/run.ts';
 import type { Bench } from '../bench.ts';
-import { fragmented } from '../images.ts';
+import { aside, fragmented, settle } from '../images.ts';
 
 const gibibyte = 2 ** 30;
 const block = 4096;
@@ -28,6 +28,7 @@ const predicted = (filesystem: 'xfs' | 'btrfs', mappings: number): Bench => ({
     await succeed(['reflink-pool', 'import', 'vm', image, '--create', '--share', '--pool', pool]);
     await succeed(['sync', '-f', dir]);
     await succeed(['reflink-pool', 'probe', '--calibrate', '--save', '--pool', pool]);
+    await settle(dir);
     const ms = await prediction(pool);
     const clone = join(dir, 'clone');
     return {
@@ -35,10 +36,7 @@ const predicted = (filesystem: 'xfs' | 'btrfs', mappings: number): Bench => ({
       theirs: {
         label: '`cp --reflink=always` of the image',
         argv: ['cp', '--reflink=always', '--preserve=timestamps', '--', join(pool, 'vm.img'), clone],
-        prepare: async () => {
-          await rm(clone, { force: true });
-          await succeed(['sync', '-f', dir]);
-        },
+        prepare: () => aside(clone),
       },
       also: async () => ({ 'predicted ms': ms, mappings, 'left by the probe': (await readdir(pool)).length - 2 }),
     };

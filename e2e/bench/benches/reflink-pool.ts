@@ -1,9 +1,9 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
-import { copyFile, mkdir, rm } from 'node:fs/promises';
+import { copyFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { succeed } from '../../ground/run.ts';
 import type { Bench, Side } from '../bench.ts';
-import { fragmented } from '../images.ts';
+import { aside, fragmented, settle } from '../images.ts';
 
 type Copying = 'xfs' | 'btrfs';
 type How = 'inside' | 'process';
@@ -26,7 +26,7 @@ async function poolWith(dir: string, size: number, count: number): Promise<void>
 const cloning = (dir: string): Side => ({
   label: '`cp --reflink=always` of the image',
   argv: ['cp', '--reflink=always', join(dir, 'pool/vm.img'), join(dir, 'clone')],
-  prepare: () => rm(join(dir, 'clone'), { force: true }),
+  prepare: () => aside(join(dir, 'clone')),
 });
 
 /** What a script would do that has both images already and wants the change to last. */
@@ -58,6 +58,7 @@ const committing = (dir: string, count: number): Side => ({
 const reverting = (dir: string, count: number): Side => ({
   label: `revert to the state before, an image of ${count} mappings`,
   argv: pool(dir, 'revert', 'vm', '-o', 'json'),
+  prepare: () => settle(dir),
 });
 
 const verbs = { stop: committing, revert: reverting };
@@ -126,6 +127,7 @@ const start = ({ how, count, prepared = false }: Starting): Bench => ({
       prepare: async () => {
         await succeed(pool(dir, 'stop', 'vm', '--discard', '--confirm=vm'));
         if (prepared) await succeed(pool(dir, 'start', 'vm', '--prepare'));
+        await settle(dir);
       },
     };
     return { ours: seen(how, side), theirs: cloning(dir) };
