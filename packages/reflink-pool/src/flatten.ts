@@ -7,6 +7,7 @@ import { extentsOf } from '@platter/host/tools/filefrag';
 import { formatSize } from '@platter/units/size';
 import { withImage } from './facts.ts';
 import { flat, fragOf } from './frag.ts';
+import { refuseImporting } from './importing.ts';
 import { locked } from './lock.ts';
 import { around, mustExist } from './machine.ts';
 import { isTwin } from './naming.ts';
@@ -36,13 +37,10 @@ export const flatten = (pool: Pool, name: string): Promise<FragRecord> =>
 
 /** The head, of a volume that nothing is being done to. */
 async function headOf(pool: Pool, volume: Volume): Promise<Image> {
-  const { name, file, importing, work, head } = volume;
+  const { name, file, work, head } = volume;
   const refused = (why: string, hint: string) => new Failure('refused', `will not flatten ${name}: ${why}`, { hint });
   if (file.volumeKind !== 'saved') throw refused(`it is ${file.volumeKind}`, 'flatten its source');
-  if (file.import !== null && importing !== null)
-    throw new Failure('busy', `will not flatten ${name}: an import into it is open`, {
-      details: { token: file.import.token },
-    });
+  refuseImporting(volume, 'flatten');
   if (work !== null) {
     const { holders } = await around(pool, volume, true);
     if (holders.length > 0) throw heldBy(name, 'flatten', holders);

@@ -2,6 +2,7 @@ import { mkdir, sync } from '@platter/host/changes';
 import type { Host } from '@platter/host/door';
 import { errno, Failure } from '@platter/host/failure';
 import { lstat, space, text } from '@platter/host/looks';
+import { mustBeDirectory } from './filesystem.ts';
 import { hidden, type Pool, poolOf } from './pool.ts';
 import { probe } from './probe.ts';
 import { inScratch } from './scratch.ts';
@@ -16,7 +17,7 @@ export async function poolAt(
   path: string,
   settings: PoolFile,
 ): Promise<{ pool: Pool; there: boolean }> {
-  await directory(call.host, path);
+  await mustBeDirectory(call.host, path);
   const pool = poolOf(call, { path, settings, space: await call.host.query(space(path)) });
   const known = await existing(pool);
   return { pool: known ?? pool, there: known !== null };
@@ -33,12 +34,6 @@ export async function founded(pool: Pool, allowCopy: boolean): Promise<{ pool: P
   } finally {
     lock.release();
   }
-}
-
-async function directory(host: Host, path: string): Promise<void> {
-  const found = await host.query(lstat(path));
-  if (found === null) throw new Failure('refused', `there is no directory ${path}`, { hint: `mkdir ${path}` });
-  if (found.kind !== 'dir') throw new Failure('refused', `${path} is not a directory`, { details: { is: found.kind } });
 }
 
 async function existing(pool: Pool): Promise<Pool | null> {

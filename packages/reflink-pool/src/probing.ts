@@ -1,8 +1,7 @@
-import { Failure } from '@platter/host/failure';
-import { lstat, space, text } from '@platter/host/looks';
+import { space, text } from '@platter/host/looks';
 import { formatInstant } from '@platter/units/instant';
 import { type Cost, calibrate } from './calibration.ts';
-import { typeName } from './filesystem.ts';
+import { mustBeDirectory, typeName } from './filesystem.ts';
 import type { Pool } from './pool.ts';
 import { type Ability, probe } from './probe.ts';
 import type { ProbeRecord } from './records/space.ts';
@@ -10,18 +9,12 @@ import { inScratch, type Scratch } from './scratch.ts';
 
 /** What a directory's filesystem does for a pool, and with `measured` what a clone costs on it. */
 export async function probed(call: Pool['call'], path: string, measured: boolean): Promise<ProbeRecord> {
-  await mustBeDirectory(call, path);
+  await mustBeDirectory(call.host, path);
   const fsType = typeName(await call.host.query(space(path)));
   const { ability, cost } = await inScratch(call, path, (scratch) => looked(scratch, measured));
   const head = { apiVersion: 'platter.dev/v1', kind: 'Probe', metadata: { name: path }, path, fsType } as const;
   const { baseUs = null, usPerMapping = null } = cost ?? {};
   return { ...head, ...ability, baseUs, usPerMapping, saved: false };
-}
-
-async function mustBeDirectory({ host }: Pool['call'], path: string): Promise<void> {
-  const found = await host.query(lstat(path));
-  if (found === null) throw new Failure('refused', `there is no directory ${path}`, { hint: `mkdir ${path}` });
-  if (found.kind !== 'dir') throw new Failure('refused', `${path} is not a directory`, { details: { is: found.kind } });
 }
 
 async function looked(scratch: Scratch, measured: boolean): Promise<{ ability: Ability; cost: Cost | null }> {

@@ -1,5 +1,6 @@
 import { Failure } from '@platter/host/failure';
 import { formatSize } from '@platter/units/size';
+import { refuseImporting } from './importing.ts';
 import type { Machine } from './machine.ts';
 import { sharedWork } from './starting.ts';
 import { stateOf } from './state.ts';
@@ -20,12 +21,8 @@ export interface Resize {
 
 /** Decides a resize from the facts, the first row that fits; what may not be done is a Failure. */
 export function decideResize(volume: Volume, machine: Machine, wish: ResizeWish): Resize {
-  const { name, file, importing, work, head } = volume;
-  if (file.import !== null && importing !== null)
-    throw new Failure('busy', `will not resize ${name}: an import into it is open`, {
-      details: { token: file.import.token },
-      hint: `reflink-pool import ${name} --commit ${file.import.token}, or --abort`,
-    });
+  const { name, file, work, head } = volume;
+  refuseImporting(volume, 'resize');
   if (!file.rw) throw new Failure('refused', `will not resize ${name}: it is read-only`);
   if (work !== null && isWritten(volume, machine)) return { does: 'grow', from: growable(name, work, wish) };
   if (file.volumeKind === 'volatile') return { does: 'note', from: file.size ?? 0 };

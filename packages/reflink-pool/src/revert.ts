@@ -1,6 +1,7 @@
 import { Failure } from '@platter/host/failure';
 import { about } from './about.ts';
 import { backTo } from './heads.ts';
+import { refuseImporting } from './importing.ts';
 import { locked } from './lock.ts';
 import { around, mustExist } from './machine.ts';
 import type { Pool } from './pool.ts';
@@ -30,13 +31,11 @@ export function revert(pool: Pool, { volume: name, target }: Reference, wish: Re
 }
 
 /** Refuses kinds without former states, and a volume that an import is about to change. */
-export function refuseOther({ name, file, importing }: Volume): void {
+export function refuseOther(volume: Volume): void {
+  const { name, file } = volume;
   if (file.volumeKind !== 'saved')
     throw new Failure('refused', `will not revert ${name}: a ${file.volumeKind} volume has no former states`);
-  if (file.import === null || importing === null) return;
-  throw new Failure('busy', `will not revert ${name}: an import into it is open`, {
-    details: { token: file.import.token },
-  });
+  refuseImporting(volume, 'revert');
 }
 
 function refuseHeadless({ name, head }: Volume): void {

@@ -1,5 +1,6 @@
 import { Failure } from '@platter/host/failure';
 import { formatSize, sizeWord } from '@platter/units/size';
+import { refuseImporting } from './importing.ts';
 import type { Machine } from './machine.ts';
 import { sameImage } from './naming.ts';
 import { isPrepared, stateOf } from './state.ts';
@@ -23,12 +24,7 @@ export type Start =
 
 /** Decides a start from the facts; what may not be done is a Failure, and nothing was touched. */
 export function decideStart(volume: Volume, machine: Machine, wish: StartWish): Start {
-  const { name, file, importing } = volume;
-  if (file.import !== null && importing !== null)
-    throw new Failure('busy', `will not start ${name}: an import into it is open`, {
-      details: { token: file.import.token },
-      hint: `reflink-pool import ${name} --commit ${file.import.token}, or --abort`,
-    });
+  refuseImporting(volume, 'start');
   if (wish.prepare) return decidePrepare(volume, wish);
   return served(volume, machine) ?? dirty(volume, wish) ?? fresh(volume, machine, wish);
 }

@@ -1,5 +1,6 @@
 import { errno, Failure } from '@platter/host/failure';
 import { lstat, space } from '@platter/host/looks';
+import { btrfs } from './filesystem.ts';
 import type { Pool } from './pool.ts';
 import type { Image } from './volume.ts';
 
@@ -11,9 +12,6 @@ export interface Ground {
   dev: bigint;
   type: number;
 }
-
-/** statfs(2) magic of btrfs, where files of different devices (subvolumes) may share extents. */
-const btrfs = 0x9123683e;
 
 /** The filesystem of a directory, or of the one it is going to be made in. */
 export async function groundOf({ host }: Pool, dir: string): Promise<Ground> {
