@@ -3,19 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { cloned } from '../src/records/copy.ts';
 import { Killed } from './disk.ts';
 import { cause, elsewhere, refusing, unshared } from './doors.ts';
-import { changesOf, go, head, poolOf } from './pool-of.ts';
+import { changesOf, go, head, made, poolOf, put, snapshot, volatile, written } from './pool-of.ts';
 import { type Refusal, refuses } from './refusal.ts';
 import { say } from './said.ts';
-
-const made = 'create v --size 512';
-const put = (name: string) => [
-  `install -m 0600 /dev/null '/pool/.platter/volumes/${name}.json~'`,
-  `mv -T -- '/pool/.platter/volumes/${name}.json~' /pool/.platter/volumes/${name}.json`,
-  'sync -- /pool/.platter/volumes',
-];
-const written = [made, 'start v', 'write x'];
-const snapshot = [made, 'create s --kind snapshot --source v'];
-const volatile = 'create t --kind volatile --size 512';
 
 const busy = (change: Change) => (change.op === 'remove' && change.path === '/pool/busy' ? cause('EBUSY') : undefined);
 

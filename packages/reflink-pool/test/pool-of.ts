@@ -6,6 +6,19 @@ export const head = '/pool/v.img';
 export const work = '/pool/v-dirty.img';
 export const prepared = '/pool/v-precache.img';
 
+/** Histories that many tests begin with. */
+export const made = 'create v --size 512';
+export const written = [made, 'start v', 'write x'];
+export const snapshot = [made, 'create s --kind snapshot --source v'];
+export const volatile = 'create t --kind volatile --size 512';
+
+/** The changes that replace a volume's sidecar. */
+export const put = (name: string): string[] => [
+  `install -m 0600 /dev/null '/pool/.platter/volumes/${name}.json~'`,
+  `mv -T -- '/pool/.platter/volumes/${name}.json~' /pool/.platter/volumes/${name}.json`,
+  'sync -- /pool/.platter/volumes',
+];
+
 /** A pool on a disk in memory, after some verbs that all went well. */
 export async function poolOf(...history: string[]): Promise<Disk> {
   const disk = new Disk('/pool');

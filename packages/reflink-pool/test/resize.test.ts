@@ -1,19 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { resized } from '../src/records/copy.ts';
 import type { Disk } from './disk.ts';
-import { changesOf, go, head, poolOf } from './pool-of.ts';
+import { changesOf, go, head, made, poolOf, put, snapshot, volatile, written } from './pool-of.ts';
 import { type Refusal, refuses } from './refusal.ts';
 import { say } from './said.ts';
-
-const made = 'create v --size 512';
-const put = (name: string) => [
-  `install -m 0600 /dev/null '/pool/.platter/volumes/${name}.json~'`,
-  `mv -T -- '/pool/.platter/volumes/${name}.json~' /pool/.platter/volumes/${name}.json`,
-  'sync -- /pool/.platter/volumes',
-];
-const written = [made, 'start v', 'write x'];
-const snapshot = [made, 'create s --kind snapshot --source v'];
-const volatile = 'create t --kind volatile --size 512';
 
 /** A loop device over a file, as sysfs and losetup show it; `listed` is whether losetup sees it, `size` what it shows. */
 function loop(disk: Disk, { path, size, listed = true }: { path: string; size: number; listed?: boolean }): void {
