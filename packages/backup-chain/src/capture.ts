@@ -1,20 +1,16 @@
 import type { Call } from '@platter/command/call';
-import type { Host } from '@platter/host/door';
 import { Failure } from '@platter/host/failure';
-import { lstat } from '@platter/host/looks';
 import type { Place } from './address.ts';
 import { chainOf } from './chain.ts';
 import { readable } from './chain-rules.ts';
 import type { ChangeList } from './change-list.ts';
 import { type Decision, decide, type Parent, type Wish } from './engine.ts';
-import { refuse } from './finding.ts';
-import { newId } from './layout.ts';
+import { enterAny, freshId, settleIn } from './entering.ts';
 import type { BackupSet, Point } from './manifest-kinds.ts';
 import { type Origin, openOrigin } from './origin.ts';
 import { capturePoint } from './point.ts';
-import { type Attachment, ensureVm, heading, lockVm, publishSet } from './publish.ts';
-import { openRepository, type Repo, readVm, restoreLoose, type VmFacts } from './repository.ts';
-import { sweep, unreadableIn } from './sweep.ts';
+import { type Attachment, heading, publishSet } from './publish.ts';
+import { openRepository, type VmFacts } from './repository.ts';
 
 /** One disk to capture, as it was said. */
 export interface DiskWish {
@@ -52,7 +48,7 @@ export interface Run {
   wish: CaptureWish;
   facts: VmFacts;
   id: string;
-  at: string;
+  taken: Pick<Point, 'capturedAt' | 'capturedAtFrom' | 'consistency'>;
 }
 
 export interface Captured {
@@ -90,54 +86,24 @@ function tell(call: Call<unknown>, { wish, decision, parent }: Prepared): void {
   call.warn(`${wish.disk}: a new full, because its chain is damaged: ${first?.object}: ${first?.message}`);
 }
 
-const isFree = async (host: Host, { paths }: VmFacts): Promise<boolean> =>
-  (await host.query(lstat(paths.folder))) === null;
-
-/** The VM's facts under its lock; a VM that is not there yet is made only once nothing speaks against it. */
-async function entered(call: Call<unknown>, repo: Repo, { place, wait }: CaptureWish) {
-  const first = await readVm(call.host, repo, place);
-  if (await isFree(call.host, first)) return { facts: first, isNew: true };
-  await lockVm(call, first.paths, wait);
-  return { facts: await readVm(call.host, repo, place), isNew: false };
-}
-
-async function settleIn(
-  call: Call<unknown>,
-  facts: VmFacts,
-  { isNew, wait }: { isNew: boolean; wait: number },
-): Promise<void> {
-  await ensureVm(call.host, facts.paths);
-  if (!isNew) return;
-  await lockVm(call, facts.paths, wait);
-  const others = call.host.dry ? facts : await readVm(call.host, facts.repo, facts);
-  if (others.disks.length === 0) return;
-  throw new Failure('busy', `${facts.namespace}/${facts.vm} was captured for the first time by somebody else just now`);
-}
-
-function freshId(facts: VmFacts, now: number, random: () => Uint8Array): string {
-  const taken = new Set([
-    ...facts.sets.map(({ name }) => name.replace('.json', '')),
-    ...facts.disks.flatMap(readable).map(({ id }) => id),
-  ]);
-  let id = newId(now, random());
-  while (taken.has(id)) id = newId(now, random());
-  return id;
-}
+const takenAt = ({ at, consistency }: CaptureWish, now: number): Run['taken'] => ({
+  capturedAt: new Date(at ?? now).toISOString(),
+  capturedAtFrom: at === undefined ? 'clock' : 'given',
+  consistency,
+});
 
 function memberOf({ point }: Captured): BackupSet['members'][number] {
   const { disk, id, stateId, virtualSize } = point;
   return { disk: disk.name, uid: disk.uid, point: id, stateId, virtualSize };
 }
 
-const setOf = ({ wish, facts, id, at }: Run, captured: readonly Captured[]) => ({
+const setOf = ({ wish, facts, id, taken }: Run, captured: readonly Captured[]) => ({
   ...heading('BackupSet'),
   repo: facts.repo.id,
   namespace: facts.namespace,
   vm: facts.vm,
   id,
-  capturedAt: at,
-  capturedAtFrom: wish.at === undefined ? ('clock' as const) : ('given' as const),
-  consistency: wish.consistency,
+  ...taken,
   members: captured.map(memberOf),
   labels: wish.labels,
 });
@@ -155,19 +121,14 @@ export async function capture(
   const disks = [...wish.disks].sort((a, b) => (a.disk < b.disk ? -1 : 1));
   const origins: [DiskWish, Origin][] = [];
   for (const disk of disks) origins.push([disk, await openOrigin(call.host, disk.path, disk.format)]);
-  const { facts, isNew } = await entered(call, repo, wish);
-  refuse(
-    unreadableIn(facts),
-    `will not capture: not every manifest of ${facts.namespace}/${facts.vm} can be read`,
-    restoreLoose,
-  );
+  const entered = await enterAny(call, repo, { ...wish.place, wait: wish.wait });
+  const { facts } = entered;
   const prepared = origins.map((one) => prepare(facts, wish, one));
   for (const one of prepared) tell(call, one);
   const now = call.now();
-  await settleIn(call, facts, { isNew, wait: wish.wait });
-  await sweep(call.host, facts, { now, random: call.random(2) });
+  await settleIn(call, entered, { wait: wish.wait, now });
   const id = freshId(facts, now, () => call.random(2));
-  const run: Run = { wish, facts, id, at: new Date(wish.at ?? now).toISOString() };
+  const run: Run = { wish, facts, id, taken: takenAt(wish, now) };
   const captured: Captured[] = [];
   for (const one of prepared) {
     captured.push(await capturePoint(call, run, one));

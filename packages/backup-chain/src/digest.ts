@@ -34,6 +34,10 @@ export function zeroDigests(clusters: number): Uint8Array {
 export const digestAt = (list: Uint8Array, index: number): Uint8Array =>
   list.subarray(index * digestBytes, (index + 1) * digestBytes);
 
+/** The digests of `count` clusters of a list, from the one at `index` on. */
+export const digestsAt = (list: Uint8Array, index: number, count: number): Uint8Array =>
+  list.subarray(index * digestBytes, (index + count) * digestBytes);
+
 export const sameDigest = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;
 
 /** `platter-content/1`: the digest of a guest's content from the digests of its clusters, ascending (spec 2.4). */

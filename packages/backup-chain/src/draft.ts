@@ -4,9 +4,10 @@ import type { Held } from '@platter/host/hold';
 import { hold } from '@platter/host/looks';
 import type { Piece } from '@platter/host/pour';
 import { type Block, Writer } from '@platter/qcow2/writer';
-import { chunkDigests } from './digest.ts';
+import { chunkDigests, digestAt, digestBytes, digestsAt } from './digest.ts';
 import { DigestFile } from './digest-file.ts';
 import { clusterSize } from './layout.ts';
+import { windowClusters } from './stack.ts';
 
 export interface DraftPlan {
   data: string;
@@ -56,10 +57,32 @@ export class Draft {
     this.#add(at, bytes);
   }
 
-  /** Takes clusters that read zero. */
+  /** Takes clusters of an open file as they lie there; `digests` has theirs, against which each is checked as it is copied. */
+  copy(cluster: number, from: { held: Held; at: number }, digests: Uint8Array): void {
+    const count = digests.length / digestBytes;
+    for (let done = 0; done < count; ) {
+      const run = Math.min(count - done, windowClusters - ((cluster + done) % windowClusters));
+      const at = from.at + done * clusterSize;
+      this.#copyRun(cluster + done, { held: from.held, at }, digestsAt(digests, done, run));
+      done += run;
+    }
+  }
+
+  /** Clusters of one window of the guest, which lie behind one another in the file that is made. */
+  #copyRun(cluster: number, from: { held: Held; at: number }, sha256: Uint8Array): void {
+    const count = sha256.length / digestBytes;
+    const places = Array.from({ length: count }, (_, n) => this.#writer.place(cluster + n));
+    const at = places[0] as number;
+    for (let n = 0; n < count; n += 1) this.#digests.put(at / clusterSize + n, digestAt(sha256, n));
+    this.#data += count;
+    this.#size = Math.max(this.#size, at + count * clusterSize);
+    this.#pieces.push({ from, at, length: count * clusterSize, sha256 });
+  }
+
+  /** Takes clusters that read zero; a full leaves them out. */
   zero(cluster: number, count: number): void {
     this.#writer.zero(cluster, count);
-    this.#zero += count;
+    if (this.#plan.type === 'incremental') this.#zero += count;
   }
 
   #add(at: number, bytes: Uint8Array): void {

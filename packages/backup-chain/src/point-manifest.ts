@@ -1,68 +1,44 @@
-import type { Call } from '@platter/command/call';
 import { stateId } from '@platter/qcow2/digest';
-import type { Prepared, Run } from './capture.ts';
 import { readable } from './chain-rules.ts';
 import type { Finished } from './draft.ts';
-import { dataName, digestName } from './layout.ts';
+import { clusterSize, dataName, digestName } from './layout.ts';
 import { seal } from './manifest.ts';
 import type { Point } from './manifest-kinds.ts';
 import { heading } from './publish.ts';
+import type { VmFacts } from './repository.ts';
 
-/** Who captures what, as which disk. */
-export interface Captor {
-  call: Call<unknown>;
-  run: Run;
-  prepared: Prepared;
+/** What makes a new point: where it belongs, what it stands on, and what its finished draft holds. */
+export interface NewPoint extends Pick<Point, 'id' | 'type' | 'virtualSize' | 'contentSha256' | 'capture' | 'labels'> {
+  facts: VmFacts;
+  disk: string;
   uid: string;
+  parent: Point | null;
+  taken: Pick<Point, 'capturedAt' | 'capturedAtFrom' | 'consistency'>;
+  finished: Finished;
 }
 
-/** The point's manifest, whole but for what only the finished draft knows. */
-export function pointOf({ call, run, prepared, uid }: Captor, content: string, finished: Finished): Point {
-  const { wish, facts, id, at } = run;
-  const { decision, origin, parent } = prepared;
-  const before = decision.type === 'full' ? null : (parent?.point ?? null);
-  const sequence =
-    Math.max(
-      0,
-      ...facts.disks
-        .filter(({ name }) => name === prepared.wish.disk)
-        .flatMap(readable)
-        .map((one) => one.sequence),
-    ) + 1;
-  const ref = prepared.wish.list?.to.ref ?? null;
-  const { ino, birthNs, mtimeNs, size } = origin.identity;
+/** The sequence that the next point of a disk has. */
+function nextSequence({ disks }: VmFacts, name: string): number {
+  const known = disks.filter((disk) => disk.name === name).flatMap(readable);
+  return known.reduce((most, { sequence }) => Math.max(most, sequence), 0) + 1;
+}
+
+/** The manifest of a new point, the newest of its disk. */
+export function newPoint({ facts, disk, uid, parent, taken, finished, ...own }: NewPoint): Point {
+  const { size, dataClusters, zeroClusters, digestsSha256 } = finished;
   return seal({
     ...heading('BackupPoint'),
+    ...own,
+    ...taken,
     repo: facts.repo.id,
-    disk: { namespace: facts.namespace, vm: facts.vm, name: prepared.wish.disk, uid },
-    id,
-    sequence,
-    type: decision.type,
-    parent: before && { id: before.id, stateId: before.stateId },
-    checkpointChain: [...(before?.checkpointChain ?? []), id],
+    disk: { namespace: facts.namespace, vm: facts.vm, name: disk, uid },
+    sequence: nextSequence(facts, disk),
+    parent: parent && { id: parent.id, stateId: parent.stateId },
+    checkpointChain: [...(parent?.checkpointChain ?? []), own.id],
     supersedes: [],
-    virtualSize: origin.size,
-    clusterSize: 65_536 as const,
-    contentSha256: content,
-    stateId: stateId(uid, content),
-    capturedAt: at,
-    capturedAtFrom: wish.at === undefined ? ('clock' as const) : ('given' as const),
-    consistency: wish.consistency,
-    capture: {
-      engine: decision.engine,
-      fullReason: decision.fullReason,
-      checkpoint: null,
-      unproven: [],
-      tool: `backup-chain ${call.version}`,
-      source: { path: origin.path, ref, format: origin.format, ino, birthNs, mtimeNs, size, sourceRoot: null },
-    },
-    data: {
-      file: dataName(id, 0),
-      size: finished.size,
-      dataClusters: finished.dataClusters,
-      zeroClusters: finished.zeroClusters,
-    },
-    digests: { file: digestName(id, 0), sha256: finished.digestsSha256 },
-    labels: wish.labels,
+    clusterSize,
+    stateId: stateId(uid, own.contentSha256),
+    data: { file: dataName(own.id, 0), size, dataClusters, zeroClusters },
+    digests: { file: digestName(own.id, 0), sha256: digestsSha256 },
   });
 }

@@ -1,20 +1,19 @@
 import type { Call } from '@platter/command/call';
-import { rename, sync } from '@platter/host/changes';
 import { Failure } from '@platter/host/failure';
-import { lstat } from '@platter/host/looks';
-import { Undo } from '@platter/host/undo';
+import type { Undo } from '@platter/host/undo';
 import type { Captured, Prepared, Run } from './capture.ts';
 import { chainOf } from './chain.ts';
 import { Comparison } from './comparison.ts';
-import { Draft, type DraftPlan } from './draft.ts';
+import type { Draft, DraftPlan, Finished } from './draft.ts';
+import { commitPoint, drafting, growing } from './drafting.ts';
 import { refuse } from './finding.ts';
-import { type DiskPaths, dataName, digestName, diskPaths, pointName, temporary } from './layout.ts';
+import { type DiskPaths, diskPaths } from './layout.ts';
 import type { Point } from './manifest-kinds.ts';
 import { openChain } from './opening.ts';
 import { read } from './origin.ts';
-import { type Captor, pointOf } from './point-manifest.ts';
-import { discard, ensureDisk, publish } from './publish.ts';
-import { readBack } from './read-back.ts';
+import { newPoint } from './point-manifest.ts';
+import { ensureDisk } from './publish.ts';
+import { readBack, torn } from './read-back.ts';
 import { showPour } from './rehearsal.ts';
 import { restoreLoose } from './repository.ts';
 import { reread } from './rereading.ts';
@@ -37,9 +36,15 @@ async function openParent(
   return stackOf(open);
 }
 
-interface Making extends Captor {
+/** Who captures what, as which disk, onto what. */
+interface Making {
+  call: Call<unknown>;
+  run: Run;
+  prepared: Prepared;
+  uid: string;
   paths: DiskPaths;
   parent: Stack | null;
+  plan: DraftPlan;
   draft: Draft;
 }
 
@@ -81,31 +86,34 @@ function refuseRot({ prepared }: Making, before: string | null): void {
   });
 }
 
-/** Puts the finished files in place and commits the manifest; until then an error takes everything away again. */
-async function commit(
-  { call, paths, parent }: Making,
-  [plan, point]: readonly [DraftPlan, Point],
-  undo: Undo,
-): Promise<void> {
-  const { host } = call;
-  if (!host.dry) await readBack(host, plan, { point, parent });
-  const goals = [`${paths.data}/${point.data.file}`, `${paths.data}/${point.digests.file}`] as const;
-  const manifest = `${paths.points}/${pointName(point.sequence, point.id)}`;
-  undo.add('remove the unpublished files', async () => {
-    if ((await host.query(lstat(manifest))) === null) for (const goal of goals) await discard(host, goal);
-  });
-  await host.change(rename(plan.data, goals[0]));
-  await host.change(rename(plan.digests, goals[1]));
-  await host.change(sync(paths.data));
-  await publish(host, [paths.points, pointName(point.sequence, point.id)], point);
+/** Makes sure that the files read back as they were written and compose to what was captured; 5 if they do not. */
+async function confirm({ call, prepared, parent, plan }: Making, content: string): Promise<void> {
+  if (call.host.dry) await showPour(call.host, prepared, { plan, parent });
+  else if ((await readBack(call.host, plan, parent)) !== content) throw torn(plan.data, 0);
 }
 
-function linksOf({ decision, parent }: Prepared): number {
-  return decision.type === 'full' ? 1 : (parent?.links ?? 0) + 1;
+function pointOf({ call, run, prepared, uid }: Making, contentSha256: string, finished: Finished): Point {
+  const { decision, origin, parent, wish } = prepared;
+  const { ino, birthNs, mtimeNs, size } = origin.identity;
+  const ref = wish.list?.to.ref ?? null;
+  const capture = {
+    engine: decision.engine,
+    fullReason: decision.fullReason,
+    checkpoint: null,
+    unproven: [],
+    tool: `backup-chain ${call.version}`,
+    source: { path: origin.path, ref, format: origin.format, ino, birthNs, mtimeNs, size, sourceRoot: null },
+  };
+  const before = decision.type === 'full' ? null : (parent?.point ?? null);
+  const { facts, id, taken } = run;
+  const own = { id, type: decision.type, virtualSize: origin.size, contentSha256, capture, labels: run.wish.labels };
+  return newPoint({ ...own, facts, disk: wish.disk, uid, parent: before, taken, finished });
 }
 
-async function made(making: Making, [plan, undo]: readonly [DraftPlan, Undo]): Promise<Captured> {
-  const { call, prepared, draft } = making;
+const linksOf = ({ decision, parent }: Prepared): number => (decision.type === 'full' ? 1 : (parent?.links ?? 0) + 1);
+
+async function made(making: Making, undo: Undo): Promise<Captured> {
+  const { call, prepared, draft, paths, plan } = making;
   const scope = await scopeOf(call.host, prepared);
   const { content, before, bytesRead } = await compared(making, scope);
   if (making.run.wish.verify) await reread(prepared.origin, content, making.run.wish.workers);
@@ -116,34 +124,23 @@ async function made(making: Making, [plan, undo]: readonly [DraftPlan, Undo]): P
     return { outcome: 'unchanged', point: parent.point, links: parent.links, bytesRead };
   const finished = await draft.finish();
   draft.close();
-  if (call.host.dry) await showPour(call.host, prepared, { plan, parent: making.parent });
+  await confirm(making, content);
   const point = pointOf(making, content, finished);
-  await commit(making, [plan, point], undo);
+  await commitPoint(call.host, { paths, plan, point }, undo);
   return { outcome: 'created', point, links: linksOf(prepared), bytesRead };
 }
 
 /** Captures one disk (spec 3.2, steps 1 and 3 to 7); nothing half made stays when it fails. */
 export async function capturePoint(call: Call<unknown>, run: Run, prepared: Prepared): Promise<Captured> {
-  const { facts, id, at, wish } = run;
-  const paths = diskPaths(facts.paths, prepared.wish.disk);
-  const uid = await ensureDisk(call.host, {
-    facts,
-    disk: prepared.wish.disk,
-    uid: prepared.wish.uid ?? call.uuid(),
-    at,
-  });
+  const { facts, id, taken, wish } = run;
+  const { disk } = prepared.wish;
+  const paths = diskPaths(facts.paths, disk);
+  const fresh = prepared.wish.uid ?? call.uuid();
+  const uid = await ensureDisk(call.host, { facts, disk, uid: fresh, at: taken.capturedAt });
   const parent = await openParent(call, run, prepared);
-  const [data, digests] = [
-    `${paths.data}/${temporary}${dataName(id, 0)}`,
-    `${paths.data}/${temporary}${digestName(id, 0)}`,
-  ];
   const { type } = prepared.decision;
-  const plan: DraftPlan = { data, digests, virtualSize: prepared.origin.size, type, workers: wish.workers };
-  const draft = new Draft(call.host, plan);
-  const undo = new Undo();
-  undo.add('remove the temporary files', async () => {
-    draft.close();
-    for (const path of [data, digests]) await discard(call.host, path);
-  });
-  return undo.guard(() => made({ call, run, prepared, paths, uid, parent, draft }, [plan, undo]));
+  const plan = { ...growing(paths, id), virtualSize: prepared.origin.size, type, workers: wish.workers };
+  return drafting(call.host, plan, (draft, undo) =>
+    made({ call, run, prepared, paths, uid, parent, plan, draft }, undo),
+  );
 }

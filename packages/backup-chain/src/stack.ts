@@ -26,7 +26,7 @@ export interface Stack {
 /** Guest bytes that are looked at at once: one L2 table of 64 KiB clusters. */
 export const windowBytes = 2 ** 29;
 export const windowClusters = windowBytes / clusterSize;
-const longestRun = 2 ** 21;
+export const longestRun = 2 ** 21;
 
 export interface Range {
   at: number;
@@ -80,7 +80,7 @@ export async function readGuest(stack: Stack, { at, length }: Range): Promise<Ui
 }
 
 /** Whether whole clusters of the file are what the guest sees, so that their digests are the guest's. */
-function isWhole({ links, virtualSize }: Stack, { at, length, cut, layer, kind }: Span): boolean {
+export function isWhole({ links, virtualSize }: Stack, { at, length, cut, layer, kind }: Span): boolean {
   if (kind !== 'data' || cut !== null || at % clusterSize !== 0) return false;
   const link = links[layer] as Link;
   const ends = (at + length) % clusterSize === 0 || link.layer.header.size === virtualSize;

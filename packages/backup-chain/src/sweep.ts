@@ -79,7 +79,6 @@ export interface Sweeping {
 export async function sweep(host: Host, facts: VmFacts, { now, random }: Sweeping): Promise<void> {
   refuse(unreadableIn(facts), `will not change ${facts.paths.folder}: not every manifest can be read`, restoreLoose);
   const plan = sweepOf(facts, now);
-  await removeEmptyEntries(host, facts);
   for (const { path, why } of plan.remove) await host.change(because(remove(path), why));
   const left: string[] = [];
   for (const { path } of plan.trash) {
@@ -87,6 +86,7 @@ export async function sweep(host: Host, facts: VmFacts, { now, random }: Sweepin
     if (entry === null) left.push(path);
     else await moveInto(host, { entry, folder: facts.paths.folder }, [path]);
   }
+  await removeEmptyEntries(host, facts);
   const reason = 'left behind by an interrupted run';
-  if (left.length > 0) await toTrash(host, { facts, op: 'sweep', reason, now, random }, left);
+  if (left.length > 0) await toTrash(host, { facts, op: 'sweep', reason, items: left, now, random });
 }

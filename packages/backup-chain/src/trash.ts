@@ -3,6 +3,7 @@ import { because, type Host } from '@platter/host/door';
 import { list, text } from '@platter/host/looks';
 import { compactInstant } from './layout.ts';
 import { manifestText, seal } from './manifest.ts';
+import { ensureFolder } from './publish.ts';
 import type { VmFacts } from './repository.ts';
 
 /** The folders above a path inside an entry, outermost first. */
@@ -11,27 +12,44 @@ function foldersOf(path: string): string[] {
   return parts.map((_, n) => parts.slice(0, n + 1).join('/'));
 }
 
+/** A manifest that an operation replaced: where, what it was, and the SHA-256 of what it became. */
+export interface Replaced {
+  path: string;
+  before: string;
+  after: string;
+}
+
+/** What goes to the trash and why; paths are relative to the VM's folder. */
 export interface Trashing {
   facts: VmFacts;
-  op: string;
+  op: 'merge' | 'fold' | 'prune' | 'sweep';
   reason: string;
+  items: readonly string[];
+  replaced?: Replaced;
   now: number;
   random: Uint8Array;
 }
 
-/** Moves files of a VM, given relative to its folder, into a new trash entry that says why. */
-export async function toTrash(
+/** A new entry that says what will lie in it and why; gives its folder. Without any of its items it is swept. */
+export async function makeEntry(
   host: Host,
-  { facts, op, reason, now, random }: Trashing,
-  items: readonly string[],
-): Promise<void> {
-  const { trash, folder } = facts.paths;
+  { facts, op, reason, items, replaced, now, random }: Trashing,
+): Promise<string> {
+  const { trash } = facts.paths;
   const entry = `${trash}/${compactInstant(now)}-${op}-${Buffer.from(random.subarray(0, 2)).toString('hex')}`;
-  if ((await host.query(list(trash))) === null) await host.change(mkdir(trash, 0o755));
+  await ensureFolder(host, trash);
   await host.change(because(mkdir(entry, 0o755), reason));
-  const why = seal({ op, at: new Date(now).toISOString(), reason, items });
+  const why = seal({ op, at: new Date(now).toISOString(), reason, items, replaced: replaced ?? null });
   await host.change(create(`${entry}/why.json`, manifestText(why), 0o444));
-  await moveInto(host, { entry, folder }, items);
+  await host.change(sync(entry));
+  await host.change(sync(trash));
+  return entry;
+}
+
+/** Moves files of a VM into a new entry of its trash. */
+export async function toTrash(host: Host, trashing: Trashing): Promise<void> {
+  const entry = await makeEntry(host, trashing);
+  await moveInto(host, { entry, folder: trashing.facts.paths.folder }, trashing.items);
 }
 
 /** Moves files into an entry of the trash, and makes that durable. */

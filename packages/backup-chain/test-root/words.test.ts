@@ -5,8 +5,7 @@ import { local } from '@platter/host/local';
 import { shown } from '@platter/host/shown';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { attach } from '../../../e2e/ground/loops.ts';
-import * as records from '../src/records.ts';
-import { tool } from '../test/tool.ts';
+import { done, tool } from '../test/tool.ts';
 import { Bench, newest } from './repository.ts';
 
 const bench = new Bench();
@@ -129,14 +128,8 @@ describe('records', () => {
       ['plan', address, '--repo', f.root, '--extents'],
       ['restore', address, '--repo', f.root, '--file', '--to', join(bench.folder, 'schema.img')],
     ];
-    const schemas: Record<string, (typeof records)['Restore']> = { ...records } as never;
     const seen = new Set<string>();
-    for (const argv of runs)
-      for (const record of (await tool(argv)).records) {
-        const kind = String(record.kind);
-        seen.add(kind);
-        expect(schemas[kind]?.safeParse(record).error?.issues ?? []).toEqual([]);
-      }
+    for (const argv of runs) for (const { kind } of (await done(argv)).records) seen.add(String(kind));
     expect([...seen].sort()).toEqual(['BackupPoint', 'BackupSet', 'Extent', 'Restore', 'RestorePlan', 'Validation']);
   });
 });

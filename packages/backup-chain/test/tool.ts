@@ -6,15 +6,7 @@ import type { Host } from '@platter/host/door';
 import { dry } from '@platter/host/dry';
 import type { Failure } from '@platter/host/failure';
 import { local } from '@platter/host/local';
-import capture from '../src/commands/capture.ts';
-import init from '../src/commands/init.ts';
-import list from '../src/commands/list.ts';
-import plan from '../src/commands/plan.ts';
-import restore from '../src/commands/restore.ts';
-import show from '../src/commands/show.ts';
-import validate from '../src/commands/validate.ts';
-
-const verbs: Record<string, Verb> = { init, capture, list, plan, restore, show, validate };
+import { misfits } from './schemas.ts';
 
 /** What a run of a verb said and how it ended. */
 export interface Ran {
@@ -24,6 +16,8 @@ export interface Ran {
   text: string[];
   notes: string[];
   steps: string[];
+  /** What of its records is not as their schemas say. */
+  misfits: unknown[];
 }
 
 export interface Stage {
@@ -64,8 +58,8 @@ export async function tool(
   { host: given = local(), stdin = '', cwd = '/', at }: Stage = {},
 ): Promise<Ran> {
   const [name = '', ...words] = argv;
-  const verb = verbs[name] as Verb;
-  const ran: Ran = { code: 0, failure: null, records: [], text: [], notes: [], steps: [] };
+  const { default: verb } = (await import(`../src/commands/${name}.ts`)) as { default: Verb };
+  const ran: Ran = { code: 0, failure: null, records: [], text: [], notes: [], steps: [], misfits: [] };
   const { host, end } = ending(given);
   let clock = at ?? Date.now();
   try {
@@ -92,6 +86,7 @@ export async function tool(
       stream: async function* () {},
       emit: async (record, { text = [] }) => {
         ran.records.push(record);
+        ran.misfits.push(...misfits(record));
         ran.text.push(...(typeof text === 'string' ? [text] : text));
       },
       write: async (bytes) => void ran.text.push(new TextDecoder().decode(bytes)),
@@ -113,5 +108,6 @@ export async function tool(
 export async function done(argv: readonly string[], stage: Stage = {}): Promise<Ran> {
   const ran = await tool(argv, stage);
   if (ran.failure !== null) throw ran.failure;
+  if (ran.misfits.length > 0) throw new Error(`records are not as their schemas say: ${JSON.stringify(ran.misfits)}`);
   return ran;
 }

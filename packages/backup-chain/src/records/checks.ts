@@ -1,0 +1,28 @@
+import { record } from '@platter/command/record';
+import * as z from 'zod/mini';
+import { count, metadata } from './fields.ts';
+
+/** One thing that was found. */
+export const Finding = record('Finding', {
+  metadata,
+  code: z.enum(['corrupt', 'unsupported', 'refused', 'noted']),
+  severity: z.enum(['info', 'warn', 'error']),
+  rule: z.string(),
+  object: z.string(),
+  at: z.nullable(z.number()),
+  message: z.string(),
+  dependents: z.array(z.string()),
+  fix: z.array(z.string()),
+});
+
+/** What a validation of one object came to. */
+export const Validation = record('Validation', {
+  metadata,
+  level: z.enum(['meta', 'fast', 'deep']),
+  ok: z.boolean(),
+  exit: count,
+  layers: count,
+  links: count,
+  bytesRead: count,
+  findings: z.array(z.looseObject({ rule: z.string(), message: z.string() })),
+});
