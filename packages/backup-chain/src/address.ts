@@ -51,6 +51,16 @@ export function parseAddress(text: string): Address {
   return { ...parsePlace(text.slice(0, at)), ref };
 }
 
+/** `NS/VM/DISK@FROM..TO`. Invalid with the rule. */
+export function parseRun(text: string): { from: string; to: Address & { disk: string } } {
+  const [at, dots] = [text.indexOf('@'), text.indexOf('..')];
+  const from = text.slice(at + 1, dots);
+  const parts = text.slice(0, at).split('/').length;
+  if (dots < at || parts !== 3 || !isId(from)) throw new Invalid(`${JSON.stringify(text)} is not NS/VM/DISK@FROM..TO`);
+  const to = parseAddress(`${text.slice(0, at)}@${text.slice(dots + 2)}`);
+  return { from, to: { ...to, disk: to.disk as string } };
+}
+
 /** Ids of our own, and of peers whose captures were imported. */
 export const isId = (text: string): boolean => /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/.test(text);
 

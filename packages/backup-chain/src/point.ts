@@ -88,7 +88,7 @@ function refuseRot({ prepared }: Making, before: string | null): void {
 
 /** Makes sure that the files read back as they were written and compose to what was captured; 5 if they do not. */
 async function confirm({ call, prepared, parent, plan }: Making, content: string): Promise<void> {
-  if (call.host.dry) await showPour(call.host, prepared, { plan, parent });
+  if (call.host.dry) await showPour(call.host, prepared.origin, { plan, parent });
   else if ((await readBack(call.host, plan, parent)) !== content) throw torn(plan.data, 0);
 }
 

@@ -1,17 +1,16 @@
 import type { Host } from '@platter/host/door';
 import { run } from '@platter/host/looks';
-import type { Prepared } from './capture.ts';
 import type { DraftPlan } from './draft.ts';
+import type { Origin } from './origin.ts';
 import { namedNode } from './qemu-words.ts';
 import type { Stack } from './stack.ts';
 
 /** Shows in a dry run, as programs, what pouring a point does: a copy, or a rebase onto the parent that is then let go. */
 export async function showPour(
   host: Host,
-  { origin }: Prepared,
+  { path, format }: Pick<Origin, 'path' | 'format'>,
   { plan, parent }: { plan: DraftPlan; parent: Stack | null },
 ): Promise<void> {
-  const { path, format } = origin;
   const lines =
     parent === null
       ? [['convert', '-f', format, '-O', 'qcow2', path, plan.data]]

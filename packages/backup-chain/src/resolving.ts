@@ -34,7 +34,8 @@ function pointCandidates(facts: VmFacts, disk: DiskFacts): (Candidate & { point:
 /** A point whose manifest cannot be read is still known by its file's name. */
 const lostId = ({ name }: Leaf<unknown>): string => name.slice(7, -'.json'.length);
 
-function pointOf(facts: VmFacts, address: Address, disk: DiskFacts): Found {
+/** The point of a disk that an address means; 3 with the candidates when it means none or several. */
+export function pointOf(facts: VmFacts, address: Address, disk: DiskFacts): Found & { kind: 'point' } {
   const candidates = pointCandidates(facts, disk);
   const lost = disk.points.filter(({ value }) => value === null).map(lostId);
   if (lost.includes(address.ref)) return { kind: 'point', facts, disk, id: address.ref };
@@ -67,6 +68,29 @@ async function readAddressed(host: Host, repo: Repo, address: Address): Promise<
   return others.disks.some(({ name }) => name === short.disk) ? { facts: others, address: short } : { facts, address };
 }
 
+/** The disk that an address names; 3 when the VM has no such disk. */
+function diskOf({ disks }: VmFacts, address: Address): DiskFacts {
+  const disk = disks.find(({ name }) => name === address.disk);
+  if (disk !== undefined) return disk;
+  const known = disks.map(({ name }) => name).join(', ');
+  const details = known === '' ? {} : { details: { 'there are': known } };
+  throw new Failure('refused', `there is no disk ${placeName(address)}`, details);
+}
+
+/**
+ * The ids of a run of points. Its first may have been merged into its last already, and is said by its id or a part of
+ * it, so that the same words mean the same when they are said again.
+ */
+export function runIn(facts: VmFacts, { from, to }: { from: string; to: Address }) {
+  const disk = diskOf(facts, to);
+  const { id } = pointOf(facts, to, disk);
+  const ids = inOrder(disk).flatMap((point) => [...point.supersedes, point.id]);
+  const candidates = [...new Set(ids)].map((one) => ({ id: one, capturedAt: '' }));
+  const matches = matching(from, candidates);
+  if (matches.length > 1) throw missing({ ...to, ref: from }, candidates, matches);
+  return { disk: disk.name, from: matches[0] ?? from, to: id };
+}
+
 /** Finds what an address means (spec 2.1); 3 with the candidates when it means nothing or too much. */
 export async function resolve(host: Host, repo: Repo, word: string): Promise<Found> {
   const { facts, address } = await readAddressed(
@@ -75,14 +99,7 @@ export async function resolve(host: Host, repo: Repo, word: string): Promise<Fou
     reading('ADDR', () => parseAddress(word)),
   );
   if (address.disk === null) return setOf(facts, address);
-  const disk = facts.disks.find(({ name }) => name === address.disk);
-  if (disk !== undefined) return pointOf(facts, address, disk);
-  const known = facts.disks.map(({ name }) => name).join(', ');
-  throw new Failure(
-    'refused',
-    `there is no disk ${placeName(address)}`,
-    known === '' ? {} : { details: { 'there are': known } },
-  );
+  return pointOf(facts, address, diskOf(facts, address));
 }
 
 /** The points that an address means: one, or each member of a set. */

@@ -57,3 +57,19 @@ export function restoredText({ metadata, target, seconds, ...done }: Restored): 
   const took = formatDuration(Math.round(seconds * 1000));
   return `${metadata.name}  to ${target}  ${formatSize(done.bytesWritten)} written${skipped}  ${seen[done.verify]}  in ${took}  engine ${done.engine}`;
 }
+
+interface Merged {
+  metadata: { name: string };
+  from: readonly string[];
+  became: string;
+  method: string | null;
+  bytesWritten: number;
+  bytesTrashed: number;
+}
+
+/** One line about a merge. */
+export function mergedText({ metadata, from, became, method, bytesWritten, bytesTrashed }: Merged): string {
+  if (method === null) return `${metadata.name}  ${became}  merged before`;
+  const bytes = `${formatSize(bytesWritten)} written, ${formatSize(bytesTrashed)} to trash`;
+  return `${metadata.name}  ${became}  took up ${from.length} points  ${bytes}  by ${method}`;
+}

@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { effort } from '../../../e2e/ground/effort.ts';
 import { mounted } from '../../../e2e/ground/filesystem.ts';
 import { needs } from '../../../e2e/ground/needs.ts';
 import { succeed } from '../../../e2e/ground/run.ts';
 import { type DiffRecord, diskDiff } from '../src/records/diff.ts';
-import { effort } from '../test/effort.ts';
 import { Ground } from './law/ground.ts';
 
 const block = 4096;

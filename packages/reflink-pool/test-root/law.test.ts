@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { it } from 'vitest';
+import { effort } from '../../../e2e/ground/effort.ts';
 import { mounted } from '../../../e2e/ground/filesystem.ts';
 import { needs } from '../../../e2e/ground/needs.ts';
-import { effort } from '../test/effort.ts';
 import { first, history, sources } from './law/deeds.ts';
 import { Ground } from './law/ground.ts';
 import { Run } from './law/run.ts';

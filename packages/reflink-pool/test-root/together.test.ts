@@ -4,10 +4,10 @@ import { chmod, link, mkdir, readdir, readFile, stat, watch, writeFile } from 'n
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { effort } from '../../../e2e/ground/effort.ts';
 import { mounted } from '../../../e2e/ground/filesystem.ts';
 import { needs } from '../../../e2e/ground/needs.ts';
 import { environment, executable, run, succeed } from '../../../e2e/ground/run.ts';
-import { effort } from '../test/effort.ts';
 import { type Said, say } from '../test/said.ts';
 import { bytesOf, Ground, textOf } from './law/ground.ts';
 import { Turns } from './law/turns.ts';

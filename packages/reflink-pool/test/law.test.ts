@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { effort } from '../../../e2e/ground/effort.ts';
 import { Disk, Killed } from './disk.ts';
-import { effort } from './effort.ts';
 import { go, poolOf } from './pool-of.ts';
 import { type Said, say } from './said.ts';
 
