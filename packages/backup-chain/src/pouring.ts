@@ -3,12 +3,14 @@ import type { Host } from '@platter/host/door';
 import type { Held } from '@platter/host/hold';
 import type { Piece } from '@platter/host/pour';
 import { digestBytes } from './digest.ts';
+import { Flight } from './flight.ts';
 import { clusterSize } from './layout.ts';
 import { pieces, type Range, type Stack, windows } from './stack.ts';
 
 /** The part that makes a disk recognisable; it is written last. */
 export const headBytes = 1024 * 1024;
-const batchBytes = 64 * 1024 * 1024;
+const batchBytes = 32 * 1024 * 1024;
+const batchesAtOnce = 2;
 
 /** Which pieces of the chain a target still needs. */
 export interface Need {
@@ -80,34 +82,53 @@ export interface Pouring {
   progress: (done: number) => void;
 }
 
-/** Writes what is needed of a range, in batches; each is one change. */
-async function pourRange(
+/** Gathers pieces to batches and hands each on when it is full. */
+class Batches {
+  readonly #write: (batch: Piece[]) => Promise<void>;
+  #pieces: Piece[] = [];
+  #bytes = 0;
+
+  constructor(write: (batch: Piece[]) => Promise<void>) {
+    this.#write = write;
+  }
+
+  async add(piece: Piece): Promise<void> {
+    this.#pieces.push(piece);
+    this.#bytes += piece.length;
+    if (this.#bytes >= batchBytes) await this.end();
+  }
+
+  async end(): Promise<void> {
+    const batch = this.#pieces;
+    this.#pieces = [];
+    this.#bytes = 0;
+    if (batch.length > 0) await this.#write(batch);
+  }
+}
+
+/** Writes what is needed of ranges in batches, each one change; the next is composed while some are under way. */
+async function pourRanges(
   { host, stack, target, need, tally, workers, progress }: Pouring,
-  range: Range,
+  ranges: Iterable<Range>,
 ): Promise<void> {
-  let batch: Piece[] = [];
-  let bytes = 0;
-  const write = async () => {
-    if (batch.length > 0) await host.change(pour(target, batch, workers));
-    batch = [];
-    bytes = 0;
+  const writing = new Flight(batchesAtOnce);
+  const write = async (batch: Piece[]) => {
+    await host.change(pour(target, batch, workers));
+    for (const piece of batch) count(tally, piece);
+    progress(batch.at(-1)?.at ?? 0);
   };
-  for await (const piece of pieces(stack, range))
-    for (const one of needed(piece, need)) {
-      batch.push(one);
-      count(tally, one);
-      bytes += one.length;
-      if (bytes < batchBytes) continue;
-      await write();
-      progress(one.at);
-    }
-  await write();
+  const batches = new Batches((batch) => writing.begin(() => write(batch)));
+  try {
+    for (const range of ranges)
+      for await (const piece of pieces(stack, range)) for (const one of needed(piece, need)) await batches.add(one);
+    await batches.end();
+  } finally {
+    await writing.land();
+  }
 }
 
 /** Writes everything but the head. */
-export async function pourBody(pouring: Pouring): Promise<void> {
-  for (const range of bodies(pouring.stack.virtualSize)) await pourRange(pouring, range);
-}
+export const pourBody = (pouring: Pouring): Promise<void> => pourRanges(pouring, bodies(pouring.stack.virtualSize));
 
 /** Zeros as pieces of at most one batch each, over a range of the target. */
 export async function pourZeros({ host, target, workers, tally }: Pouring, { at, length }: Range): Promise<void> {
@@ -130,6 +151,6 @@ export async function blankHead(pouring: Pouring): Promise<void> {
 /** Makes all that was written durable, then writes the head: the commit. */
 export async function commitHead(pouring: Pouring): Promise<void> {
   await pouring.host.change(flush(pouring.target));
-  await pourRange({ ...pouring, need: { mask: null, zeros: false } }, headOf(pouring));
+  await pourRanges({ ...pouring, need: { mask: null, zeros: false } }, [headOf(pouring)]);
   await pouring.host.change(flush(pouring.target));
 }

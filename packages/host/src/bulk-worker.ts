@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { parentPort } from 'node:worker_threads';
-import { clusterBytes, type Descriptors, pagedBytes, readAt, runBytes, writeAt } from './direct.ts';
+import { clusterBytes, type Descriptors, pagedBytes, readAt, runBytes, writeBehind } from './direct.ts';
 
 /** Reads the extents one behind the other into `bytes`, with the digest and the zero flag of every cluster. */
 export interface SipJob {
@@ -68,7 +68,8 @@ function attempt<T>(mishap: Omit<Mishap, 'cause'>, call: () => T): T {
 
 const zeros = Buffer.alloc(clusterBytes);
 const zeroDigest = hash('sha256', zeros, 'buffer');
-const run = pagedBytes(runBytes);
+/** One run is gathered while the one before is written. */
+const buffers = [pagedBytes(runBytes), pagedBytes(runBytes)] as const;
 
 const whole = (length: number) => Math.ceil(length / clusterBytes) * clusterBytes;
 
@@ -117,34 +118,49 @@ function fill({ index, from, length }: Portion, into: Uint8Array): void {
   }
 }
 
-function gather(portions: readonly Portion[]): Uint8Array {
+function gather(portions: readonly Portion[], buffer: Uint8Array): Uint8Array {
   let done = 0;
   for (const portion of portions) {
     const length = portion.sha256 === null ? portion.length : whole(portion.length);
-    const into = run.subarray(done, done + length);
+    const into = buffer.subarray(done, done + length);
     fill(portion, into);
     check(portion, into);
     done += portion.length;
   }
-  return run.subarray(0, done);
+  return buffer.subarray(0, done);
 }
 
-function pour({ target, runs }: PourJob): number {
-  let buffered = 0;
-  for (const { at, portions } of runs) {
-    const bytes = gather(portions);
-    buffered += attempt({ what: 'write', index: portions[0]?.index ?? 0, offset: 0 }, () => writeAt(target, bytes, at));
-  }
-  return buffered;
-}
-
-function answer(job: Job): Answer {
+async function write(target: Descriptors, { at, portions }: Run, bytes: Uint8Array): Promise<number> {
   try {
-    return { bytes: job.verb === 'sip' ? sip(job) : pour(job), mishap: null };
+    return await writeBehind(target, bytes, at);
+  } catch (error) {
+    const { message, code } = error as NodeJS.ErrnoException;
+    throw new Stop({ what: 'write', index: portions[0]?.index ?? 0, offset: 0, cause: { message, code } });
+  }
+}
+
+async function pour({ target, runs }: PourJob): Promise<number> {
+  let buffered = 0;
+  let under = Promise.resolve(0);
+  try {
+    for (const [n, run] of runs.entries()) {
+      const bytes = gather(run.portions, buffers[n % 2 === 0 ? 0 : 1]);
+      buffered += await under;
+      under = write(target, run, bytes);
+    }
+  } finally {
+    await under.catch(() => 0);
+  }
+  return buffered + (await under);
+}
+
+async function answer(job: Job): Promise<Answer> {
+  try {
+    return { bytes: job.verb === 'sip' ? sip(job) : await pour(job), mishap: null };
   } catch (error) {
     if (error instanceof Stop) return { bytes: 0, mishap: error.mishap };
     throw error;
   }
 }
 
-parentPort?.on('message', (job: Job) => parentPort?.postMessage(answer(job)));
+parentPort?.on('message', async (job: Job) => parentPort?.postMessage(await answer(job)));

@@ -6,10 +6,14 @@ import { Failure } from './failure.ts';
 /** Run from source the worker is a module here; in a bundle it is an entry of its own, beside the chunks. */
 const script = new URL(import.meta.url.endsWith('.mjs') ? './worker.mjs' : './bulk-worker.ts', import.meta.url);
 
+/** The thread of a worker that has ended has this number (Node, worker.threadId). */
+const ended = -1;
+
 /** One job in one worker, which keeps the process alive only meanwhile. */
 async function work(worker: Worker, job: Job): Promise<Answer> {
   worker.ref();
   try {
+    if (worker.threadId === ended) throw new Error('it could not be started');
     worker.postMessage(job);
     const [answer] = (await once(worker, 'message')) as [Answer];
     return answer;
@@ -52,9 +56,18 @@ class Crew {
     return this.#start();
   }
 
+  /** Starts workers ahead of their first job, so that they are there when it comes. */
+  ready(most: number): void {
+    while (this.#size < most) this.#idle.push(this.#start());
+  }
+
   #start(): Worker {
     this.#size += 1;
-    return new Worker(script);
+    const worker = new Worker(script);
+    worker.unref();
+    // One that is lost while it waits is found out by its next job.
+    worker.on('error', () => {});
+    return worker;
   }
 
   #release(worker: Worker): void {

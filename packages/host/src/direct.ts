@@ -1,4 +1,5 @@
-import { constants, openSync, readSync, writeSync } from 'node:fs';
+import { constants, openSync, readSync, write } from 'node:fs';
+import { promisify } from 'node:util';
 
 /** The unit of digests and of the data path, in bytes. */
 export const clusterBytes = 65_536;
@@ -31,14 +32,20 @@ export interface Descriptors {
 
 const isInvalid = (error: unknown) => (error as NodeJS.ErrnoException).code === 'EINVAL';
 
-type Transfer = (fd: number, length: number) => number;
+/** How many bytes at the start of a span can pass the page cache: whole sectors at a whole sector. */
+const passable = ({ direct, sector }: Descriptors, span: { at: number; length: number }): number =>
+  direct === null || span.at % sector !== 0 ? 0 : span.length - (span.length % sector);
 
 /** The whole sectors at the start of a span past the page cache; null where offset, length, address or file forbid it. */
-function tryDirect({ direct, sector }: Descriptors, span: { at: number; length: number }, io: Transfer): number | null {
-  const length = span.length - (span.length % sector);
-  if (direct === null || span.at % sector !== 0 || length === 0) return null;
+function tryDirect(
+  file: Descriptors,
+  span: { at: number; length: number },
+  io: (fd: number, length: number) => number,
+): number | null {
+  const length = passable(file, span);
+  if (length === 0) return null;
   try {
-    return io(direct, length);
+    return io(file.direct as number, length);
   } catch (error) {
     if (isInvalid(error)) return null;
     throw error;
@@ -60,14 +67,31 @@ export function readAt(file: Descriptors, into: Uint8Array, at: number): { lengt
   return { length: done, direct };
 }
 
-/** Writes all of `bytes`; says how many of them lie in the page cache and still want an fdatasync. */
-export function writeAt(file: Descriptors, bytes: Uint8Array, at: number): number {
+const writing = promisify(write);
+
+/** The same for a write that another thread carries out. */
+async function putDirect(file: Descriptors, bytes: Uint8Array, at: number): Promise<number | null> {
+  const length = passable(file, { at, length: bytes.length });
+  if (length === 0) return null;
+  try {
+    return (await writing(file.direct as number, bytes, 0, length, at)).bytesWritten;
+  } catch (error) {
+    if (isInvalid(error)) return null;
+    throw error;
+  }
+}
+
+/**
+ * Writes all of `bytes` while this thread goes on with other work; they must stay as they are until then. Says how many
+ * of them lie in the page cache and still want an fdatasync.
+ */
+export async function writeBehind(file: Descriptors, bytes: Uint8Array, at: number): Promise<number> {
   let done = 0;
   let buffered = 0;
   while (done < bytes.length) {
-    const span = { at: at + done, length: bytes.length - done };
-    const past = tryDirect(file, span, (fd, length) => writeSync(fd, bytes, done, length, span.at));
-    const put = past ?? writeSync(file.fd, bytes, done, span.length, span.at);
+    const rest = bytes.subarray(done);
+    const past = await putDirect(file, rest, at + done);
+    const put = past ?? (await writing(file.fd, rest, 0, rest.length, at + done)).bytesWritten;
     done += put;
     buffered += past === null ? put : 0;
   }

@@ -1,6 +1,7 @@
 import { every } from '@platter/command/every';
 import { choice, given, on, optional, several, text } from '@platter/command/flag';
 import { verb } from '@platter/command/verb';
+import { crew } from '@platter/host/crew';
 import { prepareErrands, scriptFor } from '../errands.ts';
 import { restore } from '../restore.ts';
 import { common, looseFlags } from '../root.ts';
@@ -34,6 +35,7 @@ export default verb({
   run: async (call) => {
     const wish = { ...call.flags, keepTail: call.flags['keep-tail'] };
     if (wish.plan === 'sh') return scriptFor(call);
+    crew.ready(wish.workers);
     const errands = await prepareErrands(call, wish);
     const names = [...errands.keys()];
     await every(call, { names, alike: true }, async (name) => {
