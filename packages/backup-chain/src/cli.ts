@@ -10,5 +10,6 @@ await main(about, {
   validate: ['Check chains, down to every byte', () => import('./commands/validate.ts')],
   plan: ['Show what a restore would read and write', () => import('./commands/plan.ts')],
   restore: ['Restore a point or a set to devices or files', () => import('./commands/restore.ts')],
+  verify: ['Compare a device or a file with a point', () => import('./commands/verify.ts')],
   merge: ['Merge older points into one that is kept', () => import('./commands/merge.ts')],
 });

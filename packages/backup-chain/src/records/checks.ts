@@ -26,3 +26,13 @@ export const Validation = record('Validation', {
   bytesRead: count,
   findings: z.array(z.looseObject({ rule: z.string(), message: z.string() })),
 });
+
+/** Whether a device or file holds what a point does. */
+export const BackupVerification = record('BackupVerification', {
+  metadata,
+  against: z.string(),
+  equal: z.boolean(),
+  bytesRead: count,
+  firstDifference: z.nullable(z.number()),
+  differingClusters: count,
+});

@@ -134,3 +134,17 @@ export async function check(host: Host, image: Image): Promise<CheckResult> {
     return parseCheck(program, await host.query(program));
   });
 }
+
+/**
+ * Whether two trees of block nodes over descriptors 3, 4, ... of `held` read the same; where one is longer, the rest of
+ * it must be zero.
+ */
+export async function compare(host: Host, [a, b]: readonly [object, object], held: readonly Held[]): Promise<boolean> {
+  const words = ['compare', ...[a, b].map((node) => operand({ node, held }))];
+  return over({ node: a, held }, words, async (bare) => {
+    const program = { ...bare, timeout: 3_600_000 };
+    const output = await host.query(program);
+    if (output.code !== 0 && output.code !== 1) must(named(program), output);
+    return output.code === 0;
+  });
+}
