@@ -95,12 +95,25 @@ export interface Fill {
   at: number;
 }
 
+/** One command of QEMU's machine protocol over a socket of its own; gives what QEMU returns. */
+export interface QmpCommand {
+  op: 'qmp';
+  path: string;
+  execute: string;
+  arguments?: Readonly<Record<string, unknown>>;
+  /** Waits so many ms before it asks: for who asks again and again. */
+  after?: number;
+  /** In ms; 30 s without one. */
+  timeout?: number;
+}
+
 /** Looks: they change nothing and also run in a dry run. `null` is a confirmed absence; what could not be told throws. */
 export type Query =
   | Program
   | LockRequest
   | Hold
   | Fill
+  | QmpCommand
   | { op: 'stat'; path: string; follow: boolean }
   | { op: 'text'; path: string }
   | { op: 'bytes'; path: string }
@@ -114,6 +127,7 @@ interface Answers {
   lock: Lock;
   hold: Held;
   fill: undefined;
+  qmp: unknown;
   stat: Stat | null;
   text: string | null;
   bytes: Uint8Array | null;
@@ -140,6 +154,7 @@ export type Change = (
   | Program
   | LockRequest
   | Write
+  | QmpCommand
   | { op: 'copy'; from: string; to: string; reflink: boolean; timeout?: number; stall?: number }
   | { op: 'link'; from: string; to: string }
   | { op: 'rename'; from: string; to: string }
@@ -154,6 +169,7 @@ export type Change = (
 interface Effects {
   run: Output;
   lock: Lock;
+  qmp: unknown;
 }
 export type Effect<C extends Change> = C['op'] extends keyof Effects ? Effects[C['op']] : undefined;
 

@@ -128,7 +128,7 @@ async function sync({ path, held }: Touch<'sync'>): Promise<void> {
   await promisify(fsync)(held.fd);
 }
 
-type Op = Exclude<Change['op'], 'run' | 'lock' | 'copy' | 'pour'>;
+type Op = Exclude<Change['op'], 'run' | 'lock' | 'copy' | 'pour' | 'qmp'>;
 const touches: { [O in Op]: (change: Touch<O>) => [string, () => Promise<void>] } = {
   write: (c) => [`write ${c.path}`, () => write(c)],
   link: (c) => [`link ${c.from} to ${c.to}`, () => fs.link(c.from, c.to)],

@@ -29,6 +29,8 @@ async function look(query: Query, interruption: Interruption): Promise<unknown> 
       return run(query, interruption);
     case 'lock':
       return (await import('./lock.ts')).takeLock(query);
+    case 'qmp':
+      return (await import('./qmp.ts')).qmp(query);
     case 'hold':
       return hold(query.path, query);
     case 'fill':
@@ -56,6 +58,8 @@ async function touch(change: Change, interruption: Interruption): Promise<unknow
       return run(change, interruption);
     case 'lock':
       return (await import('./lock.ts')).takeLock(change);
+    case 'qmp':
+      return (await import('./qmp.ts')).qmp(change);
     case 'copy':
       return duplicate(change, (program) => run(program, interruption));
     case 'pour':

@@ -1,4 +1,4 @@
-import type { Fill, Hold, Program } from './door.ts';
+import type { Fill, Hold, Program, QmpCommand } from './door.ts';
 import type { Held, HoldOptions } from './hold.ts';
 
 type Options = Omit<Program, 'op' | 'program' | 'args'>;
@@ -7,6 +7,14 @@ type Options = Omit<Program, 'op' | 'program' | 'args'>;
 export function run(program: string, args: readonly string[], options: Options = {}): Program {
   return { op: 'run', program, args, ...options };
 }
+
+/** A command of QEMU's machine protocol, for `query` when it only looks and for `change` when it touches. */
+export const qmp = (path: string, execute: string, words?: QmpCommand['arguments']): QmpCommand => ({
+  op: 'qmp',
+  path,
+  execute,
+  ...(words === undefined ? {} : { arguments: words }),
+});
 
 /** Facts about a path, its final symlink followed; null when nothing is there. */
 export const stat = (path: string) => ({ op: 'stat', path, follow: true }) as const;

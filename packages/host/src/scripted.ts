@@ -1,5 +1,5 @@
 import type { Answer, Change, Effect, Host, Output, Query } from './door.ts';
-import { shown, shownProgram } from './shown.ts';
+import { shown, shownProgram, shownQmp } from './shown.ts';
 
 /** Facts by what is asked: `stat /a`, `text /a`, or the shell line of a program; a function is called at each look. */
 export type Facts = Record<string, unknown>;
@@ -41,6 +41,7 @@ export function scripted(facts: Facts): Scripted {
 }
 
 function asked(query: Query): string {
+  if (query.op === 'qmp') return shownQmp(query);
   return query.op === 'run' ? shownProgram(query) : `${query.op} ${query.path}`;
 }
 

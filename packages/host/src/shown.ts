@@ -1,5 +1,5 @@
 import { shellLine } from '@platter/units/shell';
-import type { Change, Program } from './door.ts';
+import type { Change, Program, QmpCommand } from './door.ts';
 
 const octal = (mode: number) => mode.toString(8).padStart(4, '0');
 
@@ -9,6 +9,13 @@ export function shownProgram({ program, args, env = {}, input, cwd }: Program): 
   const line = shellLine([...(variables.length > 0 ? ['env', ...variables] : []), program, ...args]);
   const fed = typeof input === 'string' ? `${shellLine(['printf', '%s', input])} | ${line}` : line;
   return cwd === undefined ? fed : `(cd ${shellLine([cwd])} && ${fed})`;
+}
+
+/** A QMP command as a shell line; the pause keeps the connection until the answer is there. */
+export function shownQmp({ path, execute, arguments: words }: QmpCommand): string {
+  const command = JSON.stringify(words === undefined ? { execute } : { execute, arguments: words });
+  const lines = shellLine(['printf', '%s\\n', '{"execute":"qmp_capabilities"}', command]);
+  return `(${lines}; sleep 1) | ${shellLine(['socat', '-', `UNIX-CONNECT:${path}`])}`;
 }
 
 function written(change: Change & { op: 'write' }): string {
@@ -27,6 +34,8 @@ export function shown(change: Change): string {
   switch (change.op) {
     case 'run':
       return shownProgram(change);
+    case 'qmp':
+      return shownQmp(change);
     case 'lock':
       return `# lock ${change.path}`;
     case 'write':

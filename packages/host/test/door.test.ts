@@ -19,7 +19,7 @@ import { dry } from '../src/dry.ts';
 import { errno, Failure, Interrupted } from '../src/failure.ts';
 import { faulty, parseFault } from '../src/faulty.ts';
 import { local } from '../src/local.ts';
-import { run, stat, text } from '../src/looks.ts';
+import { qmp, run, stat, text } from '../src/looks.ts';
 import { narrated } from '../src/narrated.ts';
 import { must } from '../src/outcome.ts';
 import { prefixed } from '../src/prefixed.ts';
@@ -48,6 +48,10 @@ describe('shown', () => {
     [mkdir('/a', 0o700), 'mkdir -m 0700 -- /a'],
     [chmod('/a', 0o400), 'chmod 0400 -- /a'],
     [sync('/a'), 'sync -- /a'],
+    [
+      qmp('/run/q.sock', 'job-dismiss', { id: 'a' }),
+      `(printf '%s\\n' '{"execute":"qmp_capabilities"}' '{"execute":"job-dismiss","arguments":{"id":"a"}}'; sleep 1) | socat - UNIX-CONNECT:/run/q.sock`,
+    ],
   ])('%#: %o', (change, line) => expect(shown(change)).toBe(line));
 });
 

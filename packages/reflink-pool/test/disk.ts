@@ -119,6 +119,8 @@ export class Disk implements Host {
         return query.path;
       case 'lock':
         return { fd: -1, path: query.path, previous: '', release: () => {} };
+      case 'qmp':
+        throw new Error('no pool speaks to QEMU');
     }
   }
 
