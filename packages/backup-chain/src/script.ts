@@ -31,8 +31,9 @@ export function restoreScript(source: Source, target: { path: string; file: bool
   const room = target.file
     ? [`test ! -e ${to}`, `truncate -s ${size} -- ${to}`]
     : [`test "$(blockdev --getsize64 ${to})" -ge ${size}`];
+  // Past the page cache qemu-img writes whole blocks, also behind a file that ends inside one.
   const tail = target.file
-    ? []
+    ? [`truncate -s ${size} -- ${to}`]
     : [`if test "$(blockdev --getsize64 ${to})" -gt ${size}; then blkdiscard -z -f -o ${size} ${to}; fi`];
   return [
     '#!/bin/sh',

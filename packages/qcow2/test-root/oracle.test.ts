@@ -1,8 +1,19 @@
-import { execFileSync } from 'node:child_process';
 import { closeSync, copyFileSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  checkCode,
+  create,
+  type Dice,
+  dice,
+  difference,
+  qemu,
+  rawOf,
+  type Style,
+  scribbles,
+  style,
+} from '../../../e2e/ground/images.ts';
 import { census } from '../src/census.ts';
 import { contentDigest } from '../src/digest.ts';
 import { extents } from '../src/extents.ts';
@@ -25,92 +36,13 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** A small deterministic generator (mulberry32): the same seed gives the same images. */
-function dice(seed: number) {
-  let state = seed >>> 0;
-  const next = (): number => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let word = Math.imul(state ^ (state >>> 15), state | 1);
-    word ^= word + Math.imul(word ^ (word >>> 7), word | 61);
-    return ((word ^ (word >>> 14)) >>> 0) / 2 ** 32;
-  };
-  const below = (limit: number): number => Math.floor(next() * limit);
-  return { below, pick: <T>(of: readonly T[]): T => of[below(of.length)] as T };
-}
-type Dice = ReturnType<typeof dice>;
-
-const run = (program: string, words: readonly string[]): string =>
-  execFileSync(program, words, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 2 ** 28 });
-
 const path = (name: string): string => join(folder, name);
 
 const fileSource = (file: string): ByteSource => bytesSource(readFileSync(file));
 
-interface Style {
-  clusterBits: number;
-  extended: boolean;
-  zstd: boolean;
-  version2: boolean;
-  order: number;
-  preallocated: boolean;
-}
-
-function style(roll: Dice): Style {
-  const clusterBits = roll.pick([9, 10, 12, 14, 16, 16, 16, 18, 21]);
-  const version2 = roll.below(8) === 0;
-  const extended = !version2 && clusterBits >= 14 && roll.below(3) === 0;
-  const preallocated = roll.below(10) === 0;
-  const order = version2 ? 4 : roll.pick([0, 1, 2, 3, 4, 4, 5, 6]);
-  return {
-    clusterBits,
-    extended,
-    zstd: !version2 && roll.below(3) === 0,
-    version2,
-    order: extended ? 4 : order,
-    preallocated,
-  };
-}
-
 function sizeFor(roll: Dice, { clusterBits }: Style): number {
   const most = clusterBits < 12 ? 2 ** 20 : clusterBits > 16 ? 48 * 2 ** 20 : 12 * 2 ** 20;
   return 512 * (1 + roll.below(most / 512));
-}
-
-function create(file: string, size: number, how: Style): void {
-  const options = [`cluster_size=${2 ** how.clusterBits}`, `compat=${how.version2 ? '0.10' : '1.1'}`];
-  if (how.extended) options.push('extended_l2=on');
-  if (how.zstd) options.push('compression_type=zstd');
-  if (!how.version2) options.push(`refcount_bits=${2 ** how.order}`);
-  if (how.preallocated) options.push('preallocation=metadata');
-  run('qemu-img', ['create', '-q', '-f', 'qcow2', '-o', options.join(','), '--', file, String(size)]);
-}
-
-/** One word for qemu-io; compressed writes are single whole clusters that nobody wrote before. */
-function scribble(roll: Dice, { size, how, used }: { size: number; how: Style; used: Set<number> }): string[] {
-  const cluster = 2 ** how.clusterBits;
-  const at = 512 * roll.below(size / 512);
-  const length = Math.min(size - at, 512 * (1 + roll.below(Math.min(600, (4 * cluster) / 512))));
-  const clusters = Math.floor(size / cluster);
-  const own = roll.below(Math.max(1, clusters));
-  const kind = roll.below(8);
-  if (kind < 2 && clusters > 0 && !used.has(own) && !how.preallocated && how.order > 1) {
-    used.add(own);
-    return ['-c', `write -q -c -P ${1 + roll.below(255)} ${own * cluster} ${cluster}`];
-  }
-  for (let index = Math.floor(at / cluster); index * cluster < at + length; index++) used.add(index);
-  if (kind < 5) return ['-c', `write -q -P ${1 + roll.below(255)} ${at} ${length}`];
-  if (kind === 5) return ['-c', `write -q -z ${at} ${length}`];
-  if (kind === 6) return ['-c', `write -q -z -u ${at} ${length}`];
-  return ['-c', `discard -q ${at} ${length}`];
-}
-
-function scribbles(roll: Dice, file: string, { size, how }: { size: number; how: Style }): void {
-  const used = new Set<number>();
-  const words = Array.from({ length: 1 + roll.below(14) }, () => scribble(roll, { size, how, used })).flat();
-  run(
-    'qemu-io',
-    ['-f', 'qcow2', '-d', 'unmap', ...words, '--', file].filter((word) => word !== '--'),
-  );
 }
 
 interface Mapped {
@@ -138,7 +70,7 @@ function merged(runs: readonly { start: number; length: number; data: boolean; o
 }
 
 const mapOf = (file: string) => {
-  const rows = JSON.parse(run('qemu-img', ['map', '--output=json', '-f', 'qcow2', file])) as Mapped[];
+  const rows = JSON.parse(qemu('qemu-img', ['map', '--output=json', '-f', 'qcow2', file])) as Mapped[];
   return merged(
     rows.map(({ start, length, data, zero, offset }) => ({
       start,
@@ -160,20 +92,6 @@ async function ourMap(source: ByteSource, layer: Layer) {
     });
   }
   return merged(runs);
-}
-
-function rawOf(file: string): Uint8Array {
-  const raw = `${file}.raw`;
-  run('qemu-img', ['convert', '-f', 'qcow2', '-O', 'raw', file, raw]);
-  const bytes = readFileSync(raw);
-  rmSync(raw);
-  return bytes;
-}
-
-/** The first difference, instead of a dump of megabytes. */
-function difference(one: Uint8Array, other: Uint8Array): number {
-  if (one.length !== other.length) return Math.min(one.length, other.length);
-  return Buffer.compare(one, other) === 0 ? -1 : one.findIndex((byte, index) => byte !== other[index]);
 }
 
 type Mark = 'data' | 'zero' | 'absent';
@@ -206,22 +124,13 @@ function writeFull(file: string, content: Uint8Array): void {
   write(file, content, { type: 'full', mark: (cluster) => (holds(cluster) ? 'data' : 'absent') });
 }
 
-function checkRc(file: string): number {
-  try {
-    run('qemu-img', ['check', '-q', '-f', 'qcow2', file]);
-    return 0;
-  } catch (error) {
-    return (error as { status: number }).status;
-  }
-}
-
 /** Copies of a chain's files, each with the one before as its backing file; gives the newest. */
 function rebased(names: readonly string[]): string {
   const copies = names.map((file) => `${file}.copy`);
   for (const [index, file] of names.entries()) {
     const [copy, below] = [copies[index] as string, copies[index - 1]];
     copyFileSync(file, copy);
-    if (below) run('qemu-img', ['rebase', '-u', '-f', 'qcow2', '-F', 'qcow2', '-b', below, copy]);
+    if (below) qemu('qemu-img', ['rebase', '-u', '-f', 'qcow2', '-F', 'qcow2', '-b', below, copy]);
   }
   return copies.at(-1) as string;
 }
@@ -234,8 +143,8 @@ describe('one image', () => {
       const how = style(roll);
       const size = sizeFor(roll, how);
       const file = path(`image-${round}.qcow2`);
-      create(file, size, how);
-      scribbles(roll, file, { size, how });
+      create(file, { size, how });
+      scribbles(roll, file, { size, how, unmap: true });
       const source = fileSource(file);
       const layer = await openLayer(source, 'full');
       const what = `seed ${seed} ${JSON.stringify({ ...how, size })}`;
@@ -246,7 +155,7 @@ describe('one image', () => {
       const raw = rawOf(file);
       expect(difference(content, raw), what).toBe(-1);
       const counted = await census(source, layer.header);
-      const verdict = checkRc(file);
+      const verdict = checkCode(file);
       // QEMU 7.2 now and then puts data into a host cluster that compressed clusters use: then we say so as well.
       if (verdict === 2) {
         expect(counted.findings, what).toContainEqual(expect.objectContaining({ rule: 'G5' }));
@@ -261,7 +170,7 @@ describe('one image', () => {
       ]);
       const copy = path('copy.qcow2');
       writeFull(copy, raw);
-      expect(checkRc(copy), what).toBe(0);
+      expect(checkCode(copy), what).toBe(0);
       expect(difference(rawOf(copy), raw), what).toBe(-1);
       const own = await openLayer(fileSource(copy), 'full');
       expect(await canonical(own), what).toEqual([]);
@@ -287,8 +196,8 @@ describe('a chain', () => {
         const size = roll.below(3) === 0 || link === 0 ? sizeFor(roll, how) : before;
         before = size;
         const file = path(`chain-${link}.qcow2`);
-        create(file, size, how);
-        scribbles(roll, file, { size, how });
+        create(file, { size, how });
+        scribbles(roll, file, { size, how, unmap: true });
         names.push(file);
         told.push({ ...how, size });
       }
@@ -319,7 +228,7 @@ describe('a chain', () => {
         }
         const file = path(`own-${link}.qcow2`);
         write(file, content, { type: link === 0 ? 'full' : 'incremental', mark: (cluster) => marks[cluster] as Mark });
-        expect(checkRc(file)).toBe(0);
+        expect(checkCode(file)).toBe(0);
         expect(await canonical(await openLayer(fileSource(file), 'increment'))).toEqual([]);
         names.push(file);
         below = content;
