@@ -23,7 +23,7 @@ export class Backups {
   inPool = (...words: string[]): Promise<string> => succeed(['reflink-pool', ...words, '--pool', this.pool]);
 
   #capture = (repo: string, ...words: string[]): string[] => {
-    const source = ['--vm', 'web', `data=${this.head}`, '--format', 'raw'];
+    const source = ['--vm', 'web', `data=${this.head}`, '--format', 'raw', '--max-chain', '1024'];
     return ['backup-chain', 'capture', ...words, '--repo', repo, ...source];
   };
 

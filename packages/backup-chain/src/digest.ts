@@ -55,7 +55,7 @@ export class ContentDigest {
     let used = 0;
     for (let n = 0; n < count; n += 1) {
       const digest = digestAt(list, n);
-      if (sameDigest(digest, zeroDigest)) continue;
+      if (digest[0] === zeroDigest[0] && sameDigest(digest, zeroDigest)) continue;
       words.writeUInt32BE(Math.floor((first + n) / 2 ** 32), used);
       words.writeUInt32BE((first + n) % 2 ** 32, used + 4);
       words.set(digest, used + 8);

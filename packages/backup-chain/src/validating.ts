@@ -7,9 +7,10 @@ import { type Depth, deepFindings } from './deep.ts';
 import { type Finding, finding } from './finding.ts';
 import { type LooseWish, openLoose } from './loose.ts';
 import type { Point } from './manifest-kinds.ts';
-import { checking, openChain } from './opening.ts';
+import { damage, openChain } from './opening.ts';
+import { contentsOf, Unread } from './proving.ts';
 import type { DiskFacts, VmFacts } from './repository.ts';
-import { contentOf, type Link, stackOf } from './stack.ts';
+import { type Link, stackOf } from './stack.ts';
 import { summarise } from './summary.ts';
 import { vmAddress } from './telling.ts';
 import { isClean } from './validation.ts';
@@ -39,22 +40,18 @@ async function proofs(
   links: readonly Link[],
   wanted: ReadonlySet<string>,
 ): Promise<Finding[]> {
-  const found: Finding[] = [];
-  for (const [n, point] of points.entries()) {
-    if (!wanted.has(point.id)) continue;
-    const { name } = links[n] as Link;
-    const wrong = finding('corrupt', [
-      'proof',
-      name,
-      `the chain up to ${point.id} does not compose to what was captured`,
-    ]);
-    found.push(
-      ...(await checking(name, async () =>
-        (await contentOf(stackOf(links.slice(0, n + 1)))) === point.contentSha256 ? [] : [wrong],
-      )),
-    );
+  try {
+    const asked = points.map(({ id }) => wanted.has(id));
+    const contents = await contentsOf(links, asked);
+    const wrong = points.filter((point, n) => asked[n] && contents[n] !== point.contentSha256);
+    return wrong.map(({ id }) => {
+      const { name } = links[points.findIndex((point) => point.id === id)] as Link;
+      return finding('corrupt', ['proof', name, `the chain up to ${id} does not compose to what was captured`]);
+    });
+  } catch (error) {
+    if (error instanceof Unread) return damage(error.link.name, error.cause);
+    throw error;
   }
-  return found;
 }
 
 async function deep(

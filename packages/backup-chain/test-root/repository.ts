@@ -57,6 +57,25 @@ export async function makeRepository(root: string, disk = 'data'): Promise<void>
   }
 }
 
+/** A repository with a disk that shrinks to within a cluster, grows over windows and is zeroed in parts, in five points. */
+export async function makeGrown(root: string): Promise<void> {
+  mkdirSync(root, { recursive: true });
+  await done(['init', '--repo', root]);
+  const disk = new Disk(40 * 65_536).write(...Array.from({ length: 40 }, (_, n) => n));
+  const states = [
+    () => disk,
+    () => disk.write(1, 2, 39).zero(5, 6),
+    () => disk.resize(20 * 65_536 + 512).write(3),
+    () => disk.resize(9000 * 65_536).write(30, 8191, 8192, 8999),
+    () => disk.zero(8192, 2).write(7),
+  ];
+  const image = `${root}.raw`;
+  for (const state of states) {
+    state().save(image);
+    await done(['capture', '--repo', root, '--vm', 'db', `data=${image}`, '--format', 'raw']);
+  }
+}
+
 export class Bench {
   readonly folder = mkdtempSync(join(tmpdir(), 'platter-matrix-'));
   readonly good = join(this.folder, 'good');

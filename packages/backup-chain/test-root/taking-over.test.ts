@@ -1,4 +1,3 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { local } from '@platter/host/local';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -9,30 +8,12 @@ import { readBack } from '../src/read-back.ts';
 import { openRepository, readVm } from '../src/repository.ts';
 import { type Link, stackOf } from '../src/stack.ts';
 import { takeOver } from '../src/taking-over.ts';
-import { Disk } from '../test/model.ts';
-import { done } from '../test/tool.ts';
-import { Bench } from './repository.ts';
+import { Bench, makeGrown } from './repository.ts';
 
 const bench = new Bench();
 const root = join(bench.folder, 'grown');
 const host = local();
-beforeAll(async () => {
-  mkdirSync(root);
-  await done(['init', '--repo', root]);
-  const disk = new Disk(40 * 65_536).write(...Array.from({ length: 40 }, (_, n) => n));
-  const states = [
-    () => disk,
-    () => disk.write(1, 2, 39).zero(5, 6),
-    () => disk.resize(20 * 65_536 + 512).write(3),
-    () => disk.resize(9000 * 65_536).write(30, 8191, 8192, 8999),
-    () => disk.zero(8192, 2).write(7),
-  ];
-  const image = join(bench.folder, 'grown.raw');
-  for (const state of states) {
-    state().save(image);
-    await done(['capture', '--repo', root, '--vm', 'db', `data=${image}`, '--format', 'raw']);
-  }
-});
+beforeAll(() => makeGrown(root));
 afterAll(() => bench.dispose());
 
 const runs = [0, 1, 2, 3, 4].flatMap((from) => [0, 1, 2, 3, 4].filter((to) => to >= from).map((to) => ({ from, to })));
