@@ -12,7 +12,7 @@ export interface Disturbance {
 }
 
 /**
- * One mutating verb in the crash matrix. For each fault and each N the driver makes a fresh folder, calls `prepare`,
+ * One mutating verb in the crash matrix. For each fault and its N (`places` in driver.ts) the driver makes a fresh folder, calls `prepare`,
  * runs `command` with PLATTER_FAULT=<fault>@<N>, calls `interrupted`, runs `rerun` undisturbed, calls `settled`, calls
  * `cleanup`, and then looks that no process, nothing in TMPDIR, no loop device over a file of the folder and no mount
  * in it was left. A run killed before its last change may have

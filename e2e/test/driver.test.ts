@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { CrashCase } from '../crash/case.ts';
-import { matrix, wrongEnd } from '../crash/driver.ts';
+import { matrix, places, wrongEnd } from '../crash/driver.ts';
 import { runAt, siteAt } from '../crash/site.ts';
 import { tempFolder } from '../ground/folder.ts';
 import { tree } from '../ground/tree.ts';
@@ -26,7 +26,7 @@ const subject = (how: string, more: Partial<CrashCase> = {}): CrashCase => ({
 
 describe.concurrent('the crash matrix', { timeout: 30_000 }, () => {
   it('counts the changes of a tool that is right', async () => {
-    const row = { name: 'fake whole', changes: 4, keeps: ['the file is old or new'] };
+    const row = { name: 'fake whole', changes: 4, runs: 11, keeps: ['the file is old or new'] };
     expect(await matrix(subject('whole'))).toEqual(row);
   });
 
@@ -68,8 +68,19 @@ describe.concurrent('the crash matrix', { timeout: 30_000 }, () => {
         cleanup: () => void calls.push('cleanup'),
       }),
     );
-    expect(calls).toEqual(['material', ...Array.from({ length: 4 * row.changes + 1 }, () => 'cleanup')]);
+    expect(calls).toEqual(['material', ...Array.from({ length: row.runs + 1 }, () => 'cleanup')]);
   });
+});
+
+describe('the places of a disturbance', () => {
+  it.for([
+    ['kill', 4, [1, 2, 3, 4]],
+    ['fail', 1, [1]],
+    ['enospc', 7, [1, 4, 7]],
+    ['int', 7, [2, 5]],
+    ['int', 1, [1]],
+    ['int', 2, [2]],
+  ] as const)('%s, %d changes', ([fault, changes, expected]) => expect(places(fault, changes)).toEqual(expected));
 });
 
 describe('the end of a disturbed run', () => {
