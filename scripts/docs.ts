@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, globSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { crashMatrix, rows } from '../e2e/crash/page.ts';
+import { corruptionMatrix } from '../packages/backup-chain/test-root/damage/page.ts';
 import { exits } from '../packages/command/src/exits.ts';
 import { jsonSchemas } from '../packages/command/src/schema.ts';
 
@@ -37,7 +38,11 @@ function exitCodes(): string {
   return `${notice}\n\n# Exit codes\n\n${lead}\n\n| exit | kind | meaning | a Job should |\n|--:|---|---|---|\n${rows.join('\n')}\n`;
 }
 
-const pages: Record<string, () => string> = { 'docs/usage.md': usage, 'docs/exit-codes.md': exitCodes };
+const pages: Record<string, () => string> = {
+  'docs/usage.md': usage,
+  'docs/exit-codes.md': exitCodes,
+  'docs/corruption-matrix.md': corruptionMatrix,
+};
 
 for (const tool of tools) {
   const source = join(root, 'packages', tool, 'src');

@@ -39,7 +39,8 @@ function uniqueness(scene: Scene, links: readonly Point[]): Finding[] {
   const merged = new Set(points.flatMap(({ supersedes }) => supersedes));
   return links.flatMap(({ id }) => {
     const twice = points.filter((point) => point.id === id).length > 1;
-    const children = points.filter((point) => point.parent?.id === id && !merged.has(point.id)).length;
+    const unmerged = points.filter((point) => point.parent?.id === id && !merged.has(point.id));
+    const children = new Set(unmerged.map((child) => child.id)).size;
     return [
       ...(twice ? [bad('C3', nameOf(scene, id), 'two manifests have this id')] : []),
       ...(children > 1 ? [bad('C3', nameOf(scene, id), `${children} points have it as parent`)] : []),

@@ -26,11 +26,16 @@ function foreign(path: string, { rule, verdict, at, message }: ImageFinding): Fi
   return finding(code, [rule, path, message], { at: at ?? null });
 }
 
+/** What a failure says of a file, without its name. */
+const about = ({ message }: Failure, path: string): string =>
+  message.startsWith(path) ? `it ${message.slice(path.length).replace(/^:? /, '')}` : message;
+
 function strange(path: string, error: unknown): Finding[] {
   if (error instanceof Refused) return error.findings.map((one) => foreign(path, one));
   if (error instanceof ShortRead) return [finding('corrupt', ['Q3', path, 'it ends too early'], { at: error.at })];
   if (error instanceof NotQcow2) return [finding('refused', ['Q1', path, 'it is not a qcow2 image'])];
-  if (error instanceof Failure && error.kind === 'refused') return [finding('refused', ['Q1', path, error.message])];
+  if (error instanceof Failure && error.kind === 'refused')
+    return [finding('refused', ['Q1', path, about(error, path)])];
   throw error;
 }
 

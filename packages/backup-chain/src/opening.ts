@@ -103,11 +103,13 @@ async function openPoint({ host, disk, cache }: Opening, point: Point, opened: O
   const found = await checking(data, async () => {
     const files = await holdFiles(host, data, list);
     const lists = counted(source(files.list), opened);
+    const strange = await digestFindings(list, lists, point);
+    if (strange.length > 0) return strange;
     const digests = new Digests(lists);
     const checked = verified({ source: counted(source(files.data), opened), digests, cache, key: point.data.file });
     const link: Link = { name: data, held: files.data, digests, layer: await openLayer(checked, policy) };
     opened.links.push(link);
-    return [...(await digestFindings(list, lists, point)), ...(await layerFindings(link, point))];
+    return layerFindings(link, point);
   });
   opened.findings.push(...found);
 }

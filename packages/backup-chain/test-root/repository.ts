@@ -13,47 +13,38 @@ export interface Fixture {
   ids: string[];
 }
 
-const diskFolder = (root: string, disk = 'data'): string => join(root, 'vms/default/db/disks', disk);
+const diskFolder = (root: string): string => join(root, 'vms/default/db/disks/data');
 
-/** Points of a disk, oldest first, by their ids. */
-export const idsOf = (root: string, disk = 'data'): string[] =>
-  readdirSync(join(diskFolder(root, disk), 'points'))
+/** The ids of points, oldest first, by the folder of their disk. */
+export const idsOf = (disk: string): string[] =>
+  readdirSync(join(disk, 'points'))
     .sort()
     .map((name) => name.slice(7, -5));
 
-const history = (name: string): Disk[] => {
-  const shift = name === 'data' ? 0 : 1;
+/** The states of a disk; another `shift` writes other clusters, as many. */
+const history = (shift: number): Disk[] => {
   const all = Array.from({ length: 20 }, (_, n) => 2 * n + shift);
   return [0, 1, 2, 3].map((last) => {
     const disk = new Disk(64 * 65_536).write(...all);
     if (last > 0) disk.write(2, 40, 41, 50 + shift).zero(4, 6);
-    if (last > 1) disk.write(8, 42, 43, 52 + shift).zero(10, 12);
+    if (last > 1) disk.write(8, 41, 43, 52 + shift).zero(10, 12);
     if (last > 2) disk.write(14, 44, 53).zero(40);
     return disk;
   });
 };
 
 /** The content of the newest point. */
-export const newest = (): Uint8Array => (history('data').at(-1) as Disk).bytes;
+export const newest = (): Uint8Array => (history(0).at(-1) as Disk).bytes;
 
-export async function makeRepository(root: string, disk = 'data'): Promise<void> {
+/** Captures a disk four times into a repository; one that is not there is made. */
+export async function makeRepository(root: string, { vm = 'db', disk = 'data', shift = 0 } = {}): Promise<void> {
   mkdirSync(root, { recursive: true });
   await done(['init', '--repo', root]);
   const source = join(root, '..', `${disk}.raw`);
-  for (const state of history(disk)) {
+  const words = ['--vm', vm, `${disk}=${source}`, '--format', 'raw', '--uid', `${disk}=uid-${disk}`];
+  for (const state of history(shift)) {
     state.save(source);
-    await done([
-      'capture',
-      '--repo',
-      root,
-      '--vm',
-      'db',
-      `${disk}=${source}`,
-      '--format',
-      'raw',
-      '--uid',
-      `${disk}=uid-${disk}`,
-    ]);
+    await done(['capture', '--repo', root, ...words]);
   }
 }
 
@@ -79,18 +70,16 @@ export async function makeGrown(root: string): Promise<void> {
 export class Bench {
   readonly folder = mkdtempSync(join(tmpdir(), 'platter-matrix-'));
   readonly good = join(this.folder, 'good');
-  readonly other = join(this.folder, 'other');
 
   async make(): Promise<void> {
     await makeRepository(this.good);
-    await makeRepository(this.other, 'swap');
   }
 
   copy(): Fixture {
     const root = join(this.folder, 'damaged');
     rmSync(root, { recursive: true, force: true });
     cpSync(this.good, root, { recursive: true, verbatimSymlinks: true });
-    return { root, disk: diskFolder(root), ids: idsOf(root) };
+    return { root, disk: diskFolder(root), ids: idsOf(diskFolder(root)) };
   }
 
   dispose(): void {
@@ -105,6 +94,9 @@ export const manifestFile = ({ disk, ids }: Fixture, n: number): string =>
   join(disk, 'points', `${pad(n + 1)}-${ids[n]}.json`);
 export const dataFile = ({ disk, ids }: Fixture, n: number): string => join(disk, 'data', `${ids[n]}.0.qcow2`);
 export const digestFile = ({ disk, ids }: Fixture, n: number): string => join(disk, 'data', `${ids[n]}.0.dig`);
+
+/** The manifest of the newest set. */
+export const setFile = ({ root, ids }: Fixture): string => join(root, 'vms/default/db/sets', `${ids.at(-1)}.json`);
 
 /** Changes a manifest and seals it again, so that only its meaning is wrong. */
 export function forge(path: string, change: (manifest: Record<string, unknown>) => void, to = path): void {
@@ -122,9 +114,9 @@ export function patch(path: string, at: number, bytes: Uint8Array | number[]): v
 }
 
 /** Turns one bit of a file. */
-export function flip(path: string, at: number): void {
+export function flip(path: string, at: number, bit = 0x10): void {
   const content = readFileSync(path);
-  content[at] = (content[at] as number) ^ 0x10;
+  content[at] = (content[at] as number) ^ bit;
   writeFileSync(path, content);
 }
 
