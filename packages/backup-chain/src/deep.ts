@@ -28,8 +28,8 @@ async function chunks({ name, held }: Link, digests: Digests, workers: number): 
   return found;
 }
 
-/** What `qemu-img check` says; only files that passed our own rules come here. Without the program nothing. */
-async function secondOpinion(host: Host, { name, held }: Link): Promise<Finding[]> {
+/** What `qemu-img check` says; only for files that passed our own rules. Without the program nothing. */
+export async function secondOpinion(host: Host, { name, held }: Link): Promise<Finding[]> {
   try {
     const { verdict, corruptions, leaks } = await check(host, heldImage(held, 'qcow2'));
     if (verdict === 'corrupt')
@@ -43,16 +43,10 @@ async function secondOpinion(host: Host, { name, held }: Link): Promise<Finding[
   }
 }
 
-export interface Depth {
-  workers: number;
-  /** Whether QEMU is asked too: only where nothing was found in the whole chain. */
-  opinion: boolean;
-}
-
-/** What `deep` checks beyond `fast` in one file: all its bytes where they have digests, refcounts, and QEMU's opinion. */
-export async function deepFindings(host: Host, link: Link, { workers, opinion }: Depth): Promise<Finding[]> {
+/** What `deep` checks beyond `fast` in one file by our own means: all its bytes where they have digests, and refcounts. */
+export function deepFindings(link: Link, workers: number): Promise<Finding[]> {
   const { name, layer, digests } = link;
-  const own = await checking(name, async () => {
+  return checking(name, async () => {
     const read = digests === null ? [] : await chunks(link, digests, workers);
     if (read.length > 0) return read;
     const counts = await refcounts(layer);
@@ -61,6 +55,4 @@ export async function deepFindings(host: Host, link: Link, { workers, opinion }:
       finding(verdict === 'corrupt' ? 'corrupt' : 'noted', [rule, name, message], { at }),
     );
   });
-  if (!opinion || own.some(({ code }) => code !== 'noted')) return own;
-  return [...own, ...(await secondOpinion(host, link))];
 }

@@ -3,8 +3,9 @@ import { formatSize } from '@platter/units/size';
 import { addressName } from './address.ts';
 import { chainOf, dependents, setFindings, unreadable } from './chain.ts';
 import { readable } from './chain-rules.ts';
-import { type Depth, deepFindings } from './deep.ts';
+import { deepFindings, secondOpinion } from './deep.ts';
 import { type Finding, finding } from './finding.ts';
+import { Flight } from './flight.ts';
 import { type LooseWish, openLoose } from './loose.ts';
 import type { Point } from './manifest-kinds.ts';
 import { damage, openChain } from './opening.ts';
@@ -54,22 +55,31 @@ async function proofs(
   }
 }
 
+/** So many files are with QEMU while we read the next. */
+const opinionsAtOnce = 2;
+
+/** What `deep` finds, file by file; `opinion`: QEMU is asked about each file in which we found nothing. */
 async function deep(
   call: Call<unknown>,
   links: readonly Link[],
-  depth: Depth,
+  { workers, opinion }: { workers: number; opinion: boolean },
 ): Promise<{ findings: Finding[]; bytes: number }> {
   const total = links.reduce((sum, { held }) => sum + held.size, 0);
   const progress = call.progress('validate', total);
-  const findings: Finding[] = [];
+  const asking = new Flight(opinionsAtOnce);
+  const found: Finding[][] = [];
   let bytes = 0;
-  for (const link of links) {
-    findings.push(...(await deepFindings(call.host, link, depth)));
+  for (const [n, link] of links.entries()) {
+    const own = await deepFindings(link, workers);
+    found[n] = own;
+    const ask = async () => void own.push(...(await secondOpinion(call.host, link)));
+    if (opinion && isClean(own)) await asking.begin(ask);
     bytes += link.held.size;
     progress.update(bytes);
   }
+  await asking.land();
   progress.end();
-  return { findings, bytes };
+  return { findings: found.flat(), bytes };
 }
 
 async function told(links: readonly Link[]): Promise<string> {

@@ -5,7 +5,7 @@ import { Failure } from './failure.ts';
 import type { Held } from './hold.ts';
 import { type Range, slabsOf } from './slabs.ts';
 
-/** Clusters of 64 KiB that were read, ascending; good until the next slab is asked for. */
+/** Clusters of 64 KiB that were read, ascending; good until the next slab is asked for or the reading ends. */
 export interface Slab {
   count: number;
   /** The offset in the file of each cluster. */
@@ -26,7 +26,7 @@ export interface SipOptions {
   workers?: number;
 }
 
-const slabBytes = 16 * 1024 * 1024;
+const slabBytes = 8 * 1024 * 1024;
 const slabCount = 4;
 
 interface Cup {
@@ -40,6 +40,9 @@ const makeCup = (): Cup => ({
   sha256: pagedBytes((slabBytes / clusterBytes) * 32),
   zero: pagedBytes(slabBytes / clusterBytes),
 });
+
+/** Cups that nobody drinks from now, for the next file: many small files in turn need no more memory than one. */
+const spare: Cup[] = [];
 
 function failure({ path }: Held, extents: readonly Range[], { what, index, offset, cause }: Mishap): Failure {
   const at = (extents[index]?.at ?? 0) + offset;
@@ -85,6 +88,12 @@ export async function* sip(held: Held, { ranges, workers = 4 }: SipOptions = {})
   const unpin = held.pin();
   const file = { fd: held.fd, direct: held.direct, sector: held.sectorSize };
   const queue: { cup: Cup; extents: Range[]; answer: Promise<Answer> }[] = [];
+  const cups: Cup[] = [];
+  const fresh = () => {
+    const cup = spare.pop() ?? makeCup();
+    cups.push(cup);
+    return cup;
+  };
   const pull = (cup: () => Cup) => {
     const { value: extents, done } = plan.next();
     if (done) return;
@@ -94,7 +103,7 @@ export async function* sip(held: Held, { ranges, workers = 4 }: SipOptions = {})
     queue.push({ cup: full, extents, answer });
   };
   try {
-    for (let n = 0; n < slabCount; n += 1) pull(makeCup);
+    for (let n = 0; n < slabCount; n += 1) pull(fresh);
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
       const { cup, extents, answer } = next;
       yield slabOf(cup, extents, await answer);
@@ -102,6 +111,7 @@ export async function* sip(held: Held, { ranges, workers = 4 }: SipOptions = {})
     }
   } finally {
     await Promise.allSettled(queue.map(({ answer }) => answer));
+    spare.push(...cups);
     unpin();
   }
 }

@@ -1,5 +1,6 @@
 import { choice, given } from '@platter/command/flag';
 import { verb } from '@platter/command/verb';
+import { crew } from '@platter/host/crew';
 import { refuse } from '../finding.ts';
 import { openRepository, restoreLoose } from '../repository.ts';
 import { looseFlags, repoFlag, rootOf, waitFlag, workersFlag } from '../root.ts';
@@ -27,6 +28,7 @@ export default verb({
   ],
   run: async (call) => {
     const { level, workers, files } = call.flags;
+    if (level === 'deep') crew.ready(workers);
     const all: Validated[] = [];
     const say = async (one: Validated, named: boolean) => {
       all.push(one);
