@@ -12,4 +12,5 @@ await main(about, {
   restore: ['Restore a point or a set to devices or files', () => import('./commands/restore.ts')],
   verify: ['Compare a device or a file with a point', () => import('./commands/verify.ts')],
   merge: ['Merge older points into one that is kept', () => import('./commands/merge.ts')],
+  serve: ['Serve points read-only over NBD', () => import('./commands/serve.ts')],
 });

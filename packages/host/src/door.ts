@@ -12,6 +12,8 @@ export interface Program {
   timeout?: number;
   /** Killed after this many ms in which it neither prints, reads nor writes; replaces `timeout` for long work. */
   stall?: number;
+  /** Ended by SIGTERM when this is aborted, and by no limit of time: for what runs beside our work. */
+  until?: AbortSignal;
   /** Descriptors of ours the program finds as 3, 4, ... */
   inherit?: readonly number[];
   /** The program's descriptor 3 is read into `Output.report` (LVM_REPORT_FD); excludes `inherit`. */
@@ -120,7 +122,8 @@ export type Query =
   | { op: 'list'; path: string }
   | { op: 'realpath'; path: string }
   | { op: 'readlink'; path: string }
-  | { op: 'space'; path: string };
+  | { op: 'space'; path: string }
+  | { op: 'greeting'; path: string };
 
 interface Answers {
   run: Output;
@@ -135,6 +138,7 @@ interface Answers {
   realpath: string | null;
   readlink: string | null;
   space: Space;
+  greeting: string | null;
 }
 export type Answer<Q extends Query> = Answers[Q['op']];
 

@@ -14,15 +14,16 @@ const path = [process.env.PATH ?? '', '/usr/local/sbin', '/usr/sbin', '/sbin'].j
 export async function execute(program: Program, interruption: Interruption): Promise<Output> {
   interruption.deliver();
   const words = ['--pdeathsig', 'KILL', '--', program.program, ...program.args];
-  const child = execa('setpriv', words, options(program, interruption.cancels));
+  const ends = [interruption.cancels, program.until].filter((signal) => signal !== undefined);
+  const child = execa('setpriv', words, options(program, ends));
   const timer = watch(child as Child, program);
   const result = await child.finally(() => clearInterval(timer));
   interruption.deliver();
   return judge(program, result as Ended);
 }
 
-function options(program: Program, cancelSignal: AbortSignal | undefined): Options {
-  const { input, cwd, stall, timeout = 30_000 } = program;
+function options(program: Program, ends: AbortSignal[]): Options {
+  const { input, cwd, stall, until, timeout = 30_000 } = program;
   return {
     reject: false,
     buffer: { stdout: program.watch === undefined },
@@ -33,8 +34,8 @@ function options(program: Program, cancelSignal: AbortSignal | undefined): Optio
     forceKillAfterDelay: 5000,
     ...(input === undefined ? {} : { input }),
     ...(cwd === undefined ? {} : { cwd }),
-    ...(stall === undefined ? { timeout: Math.ceil(timeout) } : {}),
-    ...(cancelSignal === undefined ? {} : { cancelSignal }),
+    ...(stall === undefined && until === undefined ? { timeout: Math.ceil(timeout) } : {}),
+    ...(ends.length === 0 ? {} : { cancelSignal: AbortSignal.any(ends) }),
   } as Options;
 }
 

@@ -49,6 +49,8 @@ async function look(query: Query, interruption: Interruption): Promise<unknown> 
       return files.readlink(query);
     case 'space':
       return files.space(query);
+    case 'greeting':
+      return (await import('./greeting.ts')).greeting(query);
   }
 }
 

@@ -30,6 +30,8 @@ export const realpath = (path: string) => ({ op: 'realpath', path }) as const;
 export const readlink = (path: string) => ({ op: 'readlink', path }) as const;
 /** Free and total bytes of the filesystem a path lies on. */
 export const space = (path: string) => ({ op: 'space', path }) as const;
+/** What a server at a local socket says first, empty when it says nothing within a second; null when nobody listens. */
+export const greeting = (path: string) => ({ op: 'greeting', path }) as const;
 /** A file or block device held open, identified by what was opened and not by its name. */
 export const hold = (path: string, options: HoldOptions = {}): Hold => ({ op: 'hold', path, ...options });
 /** Bytes of what is held, into a buffer that can be used again. */

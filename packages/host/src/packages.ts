@@ -8,6 +8,7 @@ const packages: Record<string, string> = {
   losetup: 'mount',
   setpriv: 'util-linux',
   prlimit: 'util-linux',
+  sfdisk: 'fdisk',
   chattr: 'e2fsprogs',
   e2fsck: 'e2fsprogs',
   filefrag: 'e2fsprogs',

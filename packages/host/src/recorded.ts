@@ -19,7 +19,7 @@ const untag = (_: string, value: unknown) => {
 };
 /** What can be kept of a look or change: open files, buffers and watchers are left out. */
 const kept = (action: Query | Change): unknown => {
-  const { inherit, watch, held, into, ...rest } = action as Record<string, unknown>;
+  const { inherit, watch, until, held, into, ...rest } = action as Record<string, unknown>;
   return JSON.parse(JSON.stringify(rest, tag), untag);
 };
 

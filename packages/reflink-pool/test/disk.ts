@@ -117,6 +117,8 @@ export class Disk implements Host {
         return (this.facts.get(query.path) as string | undefined) ?? null;
       case 'realpath':
         return query.path;
+      case 'greeting':
+        return null;
       case 'lock':
         return { fd: -1, path: query.path, previous: '', release: () => {} };
       case 'qmp':
