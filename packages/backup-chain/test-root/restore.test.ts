@@ -13,13 +13,18 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import type { Host } from '@platter/host/door';
+import { local } from '@platter/host/local';
+import { shown } from '@platter/host/shown';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { mounted } from '../../../e2e/ground/filesystem.ts';
 import { attach } from '../../../e2e/ground/loops.ts';
+import { needs } from '../../../e2e/ground/needs.ts';
 import { strace } from '../../../e2e/ground/strace.ts';
 import { tree } from '../../../e2e/ground/tree.ts';
 import { cluster, Disk } from '../test/model.ts';
 import { done, tool } from '../test/tool.ts';
+import { looseChain } from './loose-chain.ts';
 import { Bench, dataFile, newest, patch, u32, u64 } from './repository.ts';
 
 const bench = new Bench();
@@ -282,3 +287,32 @@ function named(path: string, name: string): void {
   patch(path, 8, [...u64(512n), ...u32(name.length)]);
   patch(path, 512, [...Buffer.from(name)]);
 }
+
+needs('qemu-img', 'qemu-storage-daemon')('a chain too deep for one nested node', () => {
+  it('is read by qemu-img over a socket: the same bytes, and nothing is left', async () => {
+    const folder = mkdtempSync(join(bench.folder, 'deep-'));
+    const { files, bytes } = looseChain(folder, 150);
+    const changes: string[] = [];
+    const machine = local();
+    const host: Host = {
+      dry: false,
+      query: (query) => machine.query(query),
+      change: (change) => {
+        changes.push(shown(change));
+        return machine.change(change);
+      },
+    };
+    for (const engine of ['native', 'qemu']) {
+      const to = join(folder, engine);
+      await done(['restore', '--files', ...files, '--file', '--to', to, '--engine', engine, '--verify', 'full'], {
+        host,
+        env: { TMPDIR: folder },
+      });
+      expect(readFileSync(to).equals(Buffer.from(bytes)), engine).toBe(true);
+    }
+    const convert = changes.find((line) => line.includes('qemu-img')) ?? '';
+    expect(convert).toContain('-n -t none -T writeback -m 16 -W -f raw -O raw');
+    expect(convert).toMatch(/nbd\+unix:\/\/\/disk\?socket=.*\/nbd\.sock/);
+    expect(readdirSync(folder).filter((name) => name.startsWith('.'))).toEqual([]);
+  });
+});

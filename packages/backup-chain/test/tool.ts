@@ -24,6 +24,7 @@ export interface Stage {
   host?: Host;
   stdin?: string;
   cwd?: string;
+  env?: Record<string, string>;
   /** Milliseconds; each look at the clock is a second later. */
   at?: number;
 }
@@ -55,7 +56,7 @@ function ending(host: Host): { host: Host; end(): void } {
 /** Runs a verb in this process, as `main` would. */
 export async function tool(
   argv: readonly string[],
-  { host: given = local(), stdin = '', cwd = '/', at }: Stage = {},
+  { host: given = local(), stdin = '', cwd = '/', env = {}, at }: Stage = {},
 ): Promise<Ran> {
   const [name = '', ...words] = argv;
   const { default: verb } = (await import(`../src/commands/${name}.ts`)) as { default: Verb };
@@ -63,12 +64,12 @@ export async function tool(
   const { host, end } = ending(given);
   let clock = at ?? Date.now();
   try {
-    const said = readWords(verb, words, {});
+    const said = readWords(verb, words, env);
     const machine = said.flags['dry-run'] === true ? dry(host, (line) => ran.steps.push(line)) : host;
     const call: Call = {
       ...said,
       host: machine,
-      env: {},
+      env,
       cwd,
       uid: 0,
       holder: { tool: 'backup-chain', verb: name, pid: process.pid, host: 'here', since: '2026-01-12T02:00:00Z' },

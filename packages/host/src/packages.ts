@@ -9,6 +9,8 @@ const packages: Record<string, string> = {
   setpriv: 'util-linux',
   prlimit: 'util-linux',
   sfdisk: 'fdisk',
+  umount: 'mount',
+  fusermount3: 'fuse3',
   chattr: 'e2fsprogs',
   e2fsck: 'e2fsprogs',
   filefrag: 'e2fsprogs',
