@@ -13,4 +13,5 @@ await main(about, {
   verify: ['Compare a device or a file with a point', () => import('./commands/verify.ts')],
   merge: ['Merge older points into one that is kept', () => import('./commands/merge.ts')],
   serve: ['Serve points read-only over NBD', () => import('./commands/serve.ts')],
+  export: ['Export a point, or a set', () => import('./commands/export.ts')],
 });

@@ -77,6 +77,14 @@ function chosen(found: Found, disk: string | undefined) {
   });
 }
 
+/** Opens and proves the chains of what an address means, under the VM's shared lock. */
+export async function openFound(call: Call<{ wait: number }>, found: Found, disk?: string): Promise<Source[]> {
+  await lockForReading(call, found.facts.paths, call.flags.wait);
+  const sources: Source[] = [];
+  for (const one of chosen(found, disk)) sources.push(await openPoint(call, found.facts, one));
+  return sources;
+}
+
 /** The chains that a verb's words mean: of one address, of a set's disks (or one of them), or of loose files. */
 export async function openSources(
   call: Call<SourceFlags>,
@@ -86,8 +94,5 @@ export async function openSources(
   const [word, ...more] = call.words;
   if (word === undefined || more.length > 0) throw new Failure('usage', 'one address, or --files and files');
   const found = await resolve(call.host, await openRepository(call.host, rootOf(call)), word);
-  await lockForReading(call, found.facts.paths, call.flags.wait);
-  const sources: Source[] = [];
-  for (const one of chosen(found, disk)) sources.push(await openPoint(call, found.facts, one));
-  return { sources, isSet: found.kind === 'set' };
+  return { sources: await openFound(call, found, disk), isSet: found.kind === 'set' };
 }
