@@ -2,10 +2,11 @@ import type { Host } from '@platter/host/door';
 import { compareMaps, type ExtentTable, widen, zerosIn } from '@platter/host/extents';
 import { Failure } from '@platter/host/failure';
 import type { Held } from '@platter/host/hold';
-import { hold, realpath, space } from '@platter/host/looks';
+import { hold, realpath } from '@platter/host/looks';
 import { extentsOf } from '@platter/host/tools/filefrag';
 import type { ChangeList } from './change-list.ts';
 import { clusterSize } from './layout.ts';
+import { sharesExtents } from './sharing.ts';
 
 async function held(host: Host, said: string): Promise<Held> {
   const path = await host.query(realpath(said));
@@ -13,11 +14,8 @@ async function held(host: Host, said: string): Promise<Held> {
   return host.query(hold(path));
 }
 
-/** Magic numbers of XFS and btrfs (statfs(2)). */
-const sharing = [0x58465342, 0x9123683e];
-
 async function refuseForeign(host: Host, path: string): Promise<void> {
-  if (sharing.includes((await host.query(space(path))).type)) return;
+  if (await sharesExtents(host, path)) return;
   throw new Failure('refused', `cannot compare ${path} by extents: it lies neither on XFS nor on btrfs`, {
     hint: '--engine diff reads everything',
   });

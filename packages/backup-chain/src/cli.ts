@@ -12,6 +12,9 @@ await main(about, {
   restore: ['Restore a point or a set to devices or files', () => import('./commands/restore.ts')],
   verify: ['Compare a device or a file with a point', () => import('./commands/verify.ts')],
   merge: ['Merge older points into one that is kept', () => import('./commands/merge.ts')],
+  prune: ['Let sets go that a policy does not keep', () => import('./commands/prune.ts')],
+  pin: ['Keep a set from being pruned', () => import('./commands/pin.ts')],
+  trash: ['List, undo or purge what was merged and pruned', () => import('./commands/trash.ts')],
   serve: ['Serve points read-only over NBD', () => import('./commands/serve.ts')],
   export: ['Export a point, or a set', () => import('./commands/export.ts')],
 });

@@ -7,7 +7,7 @@ import { refuse } from './finding.ts';
 import { newId } from './layout.ts';
 import { ensureVm, lockVm } from './publish.ts';
 import { type Repo, readVm, restoreLoose, type VmFacts } from './repository.ts';
-import { sweep, unreadableIn } from './sweep.ts';
+import { sweep, swept, unreadableIn } from './sweep.ts';
 import { vmAddress } from './telling.ts';
 
 type Vm = Pick<Place, 'namespace' | 'vm'>;
@@ -50,8 +50,9 @@ export async function settleIn(
 export async function enter(call: Call<unknown>, repo: Repo, place: Vm & { wait: number }): Promise<VmFacts> {
   const entered = await enterAny(call, repo, place);
   if (entered.isNew) throw new Failure('refused', `there is no VM ${vmAddress(place)}`, { hint: 'backup-chain list' });
-  await settleIn(call, entered, { wait: place.wait, now: call.now() });
-  return readVm(call.host, repo, place);
+  const now = call.now();
+  await settleIn(call, entered, { wait: place.wait, now });
+  return call.host.dry ? swept(entered.facts, now) : readVm(call.host, repo, place);
 }
 
 /** An id for a run that nothing in the VM has. */

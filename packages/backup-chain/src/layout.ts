@@ -52,6 +52,13 @@ export function mergesIn(name: string, id: string, extension: 'qcow2' | 'dig'): 
   return count === undefined ? null : Number(count);
 }
 
+/** Whether a name is one of a data file or digest list of ours, whichever point's. */
+export const isDataName = (name: string): boolean =>
+  /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}\.(0|[1-9]\d{0,5})\.(qcow2|dig)$/.test(name);
+
+/** Whether a name is one of an entry of the trash. */
+export const isEntryName = (name: string): boolean => /^\d{8}T\d{6}Z-(merge|fold|prune|sweep)-[0-9a-f]{4}$/.test(name);
+
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 
 /** An instant as it stands in ids and folder names: `20260112T020000Z`. */

@@ -70,6 +70,23 @@ export type BackupSet = Heading<'BackupSet'> & {
   self: string;
 };
 
-export type Manifests = { Repository: Repository; Disk: Disk; BackupPoint: Point; BackupSet: BackupSet; Pin: Pin };
+/** Why an entry of the trash was made, and what lies or should lie in it; paths are relative to the VM's folder. */
+export type Why = {
+  op: 'merge' | 'fold' | 'prune' | 'sweep';
+  at: string;
+  reason: string;
+  items: string[];
+  replaced: { path: string; before: string; after: string } | null;
+  self: string;
+};
+
+export type Manifests = {
+  Repository: Repository;
+  Disk: Disk;
+  BackupPoint: Point;
+  BackupSet: BackupSet;
+  Pin: Pin;
+  Why: Why;
+};
 export type Kind = keyof Manifests;
 export type Manifest<K extends Kind> = Manifests[K];

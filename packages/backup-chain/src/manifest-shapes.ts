@@ -7,6 +7,8 @@ const decimal = matching(/^\d{1,30}$/);
 const instant = matching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/);
 const id = matching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/);
 const uuid = matching(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
+/** A path below the VM's folder: nothing else is ever moved. */
+const inside = matching(/^(sets|disks)(\/(?!\.{1,2}(\/|$))[^/\0]+)+$/);
 const labels = mapOf(text);
 const heading = (kind: Kind) => ({ apiVersion: oneOf('platter.dev/v1'), kind: oneOf(kind), format: oneOf(formatName) });
 const taken = {
@@ -32,6 +34,13 @@ export const shapes: Record<Kind, Shape> = {
   Repository: { ...heading('Repository'), id: uuid, createdAt: instant, features: listOf(text) },
   Disk: { uid: matching(/./), createdAt: instant },
   Pin: { name: text, reason: nullable(text), until: nullable(instant), createdAt: instant },
+  Why: {
+    op: oneOf('merge', 'fold', 'prune', 'sweep'),
+    at: instant,
+    reason: text,
+    items: listOf(inside),
+    replaced: nullable({ path: inside, before: text, after: hex64 }),
+  },
   BackupPoint: {
     ...heading('BackupPoint'),
     repo: uuid,

@@ -21,7 +21,8 @@ import { restoreLoose, type VmFacts } from './repository.ts';
 import { type Stack, stackOf } from './stack.ts';
 import { into, mergedNames, mergedPoint, needless, type Run, runOf, takenUp, upperBound } from './superseding.ts';
 import { takeOver } from './taking-over.ts';
-import { makeEntry, moveInto, removeEmptyEntries } from './trash.ts';
+import { makeEntry, moveInto } from './trash.ts';
+import { readTrash, removeEmptyEntries } from './trash-entries.ts';
 
 /** A run of points to be merged, by ids: those from `from` on become a part of `to`. */
 export interface MergeWish {
@@ -79,7 +80,7 @@ async function commit({ call, scene, run, plan }: Merging, point: Point, undo: U
   undo.add('remove the unpublished files', async () => {
     if ((await call.host.query(text(path))) === after) return;
     for (const file of [point.data.file, point.digests.file]) await discard(call.host, `${paths.data}/${file}`);
-    await removeEmptyEntries(call.host, facts);
+    await removeEmptyEntries(call.host, await readTrash(call.host, facts.paths));
   });
   await place(call.host, { paths, plan, point });
   const home = (one: string) => one.slice(facts.paths.folder.length + 1);

@@ -19,7 +19,7 @@ export async function ensureVm(host: Host, paths: VmPaths): Promise<void> {
   for (const path of [paths.namespaceFolder, paths.folder]) await ensureFolder(host, path);
   for (const path of [paths.lock, paths.use])
     if ((await host.query(lstat(path))) === null) await host.change(create(path, '', 0o644));
-  for (const path of [paths.sets, paths.disks]) await ensureFolder(host, path);
+  for (const path of [paths.sets, paths.disks, paths.trash]) await ensureFolder(host, path);
 }
 
 /** The VM's lock for a writer, held to the end of the run. */

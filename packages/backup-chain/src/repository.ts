@@ -83,7 +83,8 @@ function refuseFeatures({ features }: Repository): void {
 /** The folder's entries; a folder that is not there has none. */
 const entries = async (host: Host, path: string) => (await host.query(list(path))) ?? [];
 
-async function leaf<K extends Kind>(host: Host, path: string, kind: K): Promise<Leaf<Manifest<K>>> {
+/** Reads one manifest; what it holds, or why it holds none. */
+export async function leaf<K extends Kind>(host: Host, path: string, kind: K): Promise<Leaf<Manifest<K>>> {
   const name = path.slice(path.lastIndexOf('/') + 1);
   const found = await host.query(lstat(path));
   if (found !== null && found.kind !== 'file') return broken(path, name, 'it is not a regular file');

@@ -102,6 +102,13 @@ export async function resolve(host: Host, repo: Repo, word: string): Promise<Fou
   return pointOf(facts, address, diskOf(facts, address));
 }
 
+/** The set that an address means; 2 when it means a point. */
+export async function resolveSet(host: Host, repo: Repo, word: string): Promise<Found & { kind: 'set' }> {
+  const found = await resolve(host, repo, word);
+  if (found.kind === 'set') return found;
+  throw new Failure('usage', `${word} is a point`, { hint: 'a set, without a disk: [NS/]VM@REF' });
+}
+
 /** The points that an address means: one, or each member of a set. */
 export function pointsOf(found: Found): { disk: DiskFacts; id: string }[] {
   if (found.kind === 'point') return [{ disk: found.disk, id: found.id }];

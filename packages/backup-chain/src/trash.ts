@@ -1,9 +1,9 @@
 import { create, mkdir, remove, removeDir, rename, sync } from '@platter/host/changes';
 import { because, type Host } from '@platter/host/door';
-import { list, text } from '@platter/host/looks';
+import { list, lstat } from '@platter/host/looks';
 import { compactInstant } from './layout.ts';
 import { manifestText, seal } from './manifest.ts';
-import { ensureFolder } from './publish.ts';
+import type { Why } from './manifest-kinds.ts';
 import type { VmFacts } from './repository.ts';
 
 /** The folders above a path inside an entry, outermost first. */
@@ -11,6 +11,8 @@ function foldersOf(path: string): string[] {
   const parts = path.split('/').slice(0, -1);
   return parts.map((_, n) => parts.slice(0, n + 1).join('/'));
 }
+
+const above = (path: string): string => path.slice(0, path.lastIndexOf('/'));
 
 /** A manifest that an operation replaced: where, what it was, and the SHA-256 of what it became. */
 export interface Replaced {
@@ -22,7 +24,7 @@ export interface Replaced {
 /** What goes to the trash and why; paths are relative to the VM's folder. */
 export interface Trashing {
   facts: VmFacts;
-  op: 'merge' | 'fold' | 'prune' | 'sweep';
+  op: Why['op'];
   reason: string;
   items: readonly string[];
   replaced?: Replaced;
@@ -30,19 +32,25 @@ export interface Trashing {
   random: Uint8Array;
 }
 
+/** A name for an entry that nothing in the trash has. */
+async function freeName(host: Host, { facts, op, now, random }: Trashing): Promise<string> {
+  const start = Buffer.from(random).readUInt16BE();
+  const named = (n: number) =>
+    `${facts.paths.trash}/${compactInstant(now)}-${op}-${((start + n) % 65_536).toString(16).padStart(4, '0')}`;
+  let n = 0;
+  while ((await host.query(lstat(named(n)))) !== null) n += 1;
+  return named(n);
+}
+
 /** A new entry that says what will lie in it and why; gives its folder. Without any of its items it is swept. */
-export async function makeEntry(
-  host: Host,
-  { facts, op, reason, items, replaced, now, random }: Trashing,
-): Promise<string> {
-  const { trash } = facts.paths;
-  const entry = `${trash}/${compactInstant(now)}-${op}-${Buffer.from(random.subarray(0, 2)).toString('hex')}`;
-  await ensureFolder(host, trash);
+export async function makeEntry(host: Host, trashing: Trashing): Promise<string> {
+  const { op, reason, items, replaced, now } = trashing;
+  const entry = await freeName(host, trashing);
   await host.change(because(mkdir(entry, 0o755), reason));
-  const why = seal({ op, at: new Date(now).toISOString(), reason, items, replaced: replaced ?? null });
-  await host.change(create(`${entry}/why.json`, manifestText(why), 0o444));
+  const why = seal({ op, at: new Date(now).toISOString(), reason, items: [...items], replaced: replaced ?? null });
+  await host.change(create(`${entry}/why.json`, manifestText(why satisfies Why), 0o444));
   await host.change(sync(entry));
-  await host.change(sync(trash));
+  await host.change(sync(above(entry)));
   return entry;
 }
 
@@ -52,60 +60,35 @@ export async function toTrash(host: Host, trashing: Trashing): Promise<void> {
   await moveInto(host, { entry, folder: trashing.facts.paths.folder }, trashing.items);
 }
 
+/** Makes folders of an entry that are not there, durably: what is moved into them must not be lost with them. */
+async function ensureFolders(host: Host, entry: string, folders: readonly string[]): Promise<void> {
+  const missing: string[] = [];
+  for (const one of folders) if ((await host.query(list(`${entry}/${one}`))) === null) missing.push(`${entry}/${one}`);
+  for (const path of missing) await host.change(mkdir(path, 0o755));
+  for (const path of new Set(missing.map(above))) await host.change(sync(path));
+}
+
 /** Moves files into an entry of the trash, and makes that durable. */
 export async function moveInto(
   host: Host,
   { entry, folder }: { entry: string; folder: string },
   items: readonly string[],
 ): Promise<void> {
-  const folders = [...new Set(items.flatMap(foldersOf))];
-  for (const one of folders)
-    if ((await host.query(list(`${entry}/${one}`))) === null) await host.change(mkdir(`${entry}/${one}`, 0o755));
+  await ensureFolders(host, entry, [...new Set(items.flatMap(foldersOf))]);
   for (const item of items) await host.change(rename(`${folder}/${item}`, `${entry}/${item}`));
-  const touched = [...new Set(items.map((item) => item.slice(0, item.lastIndexOf('/'))))];
-  for (const one of touched) {
+  for (const one of new Set(items.map(above))) {
     await host.change(sync(`${entry}/${one}`));
     await host.change(sync(`${folder}/${one}`));
   }
 }
 
-/** Files below a folder, deepest names last; folders end with `/`. */
-async function below(host: Host, path: string): Promise<string[]> {
-  const found = (await host.query(list(path))) ?? [];
-  const deep = found.map(async ({ name, kind }) =>
-    kind === 'dir' ? [`${path}/${name}/`, ...(await below(host, `${path}/${name}`))] : [`${path}/${name}`],
-  );
-  return (await Promise.all(deep)).flat();
-}
-
-/** Entries of the trash that came to hold nothing: a crash stood between their making and the first move. */
-export async function removeEmptyEntries(host: Host, { paths }: VmFacts): Promise<void> {
-  for (const { name } of (await host.query(list(paths.trash))) ?? []) {
-    const entry = `${paths.trash}/${name}`;
-    const held = await below(host, entry);
-    const files = held.filter((path) => !path.endsWith('/'));
-    if (files.some((path) => path !== `${entry}/why.json`)) continue;
-    for (const path of files) await host.change(because(remove(path), 'the entry holds nothing'));
-    for (const path of held.filter((one) => one.endsWith('/')).reverse())
-      await host.change(removeDir(path.slice(0, -1)));
-    await host.change(removeDir(entry));
-  }
-}
-
-/** The entry in which a merge already put, or meant to put, these items. */
-export async function mergeEntry(host: Host, { paths }: VmFacts, item: string): Promise<string | null> {
-  for (const { name } of (await host.query(list(paths.trash))) ?? []) {
-    const why = await host.query(text(`${paths.trash}/${name}/why.json`));
-    const { items = [] } = (why === null ? {} : parsed(why)) as { items?: string[] };
-    if (items.includes(item)) return `${paths.trash}/${name}`;
-  }
-  return null;
-}
-
-function parsed(content: string): object {
-  try {
-    return JSON.parse(content) as object;
-  } catch {
-    return {};
-  }
+/** Takes an entry away that holds no file but its reason: that one first, then its folders. */
+export async function removeEntry(
+  host: Host,
+  { path, folders }: { path: string; folders: readonly string[] },
+  why: string,
+): Promise<void> {
+  await host.change(because(remove(`${path}/why.json`), why));
+  for (const one of [...folders].reverse()) await host.change(removeDir(`${path}/${one}`));
+  await host.change(removeDir(path));
 }

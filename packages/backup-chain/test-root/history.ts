@@ -36,7 +36,7 @@ export class History {
   }
 
   get ids(): string[] {
-    return idsOf(this.root);
+    return idsOf(this.disk);
   }
 
   get vm(): string {
