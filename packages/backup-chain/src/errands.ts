@@ -52,11 +52,10 @@ export async function prepareErrands(call: Call<ErrandFlags>, wish: RestoreWish)
   return errands;
 }
 
-/** Prints the scripts that would do it with qemu-img. */
+/** Prints a script that would do it with qemu-img. */
 export async function scriptFor(call: Call<ErrandFlags>): Promise<void> {
   const { sources, isSet } = await openSources(call, call.flags.disk);
-  for (const [source, path] of aims(call, sources, isSet)) {
-    const lines = restoreScript(source, { path, file: call.flags.file });
-    await call.write(new TextEncoder().encode(`${lines.join('\n')}\n`));
-  }
+  const { file } = call.flags;
+  const jobs = [...aims(call, sources, isSet)].map(([source, path]) => ({ source, path, file }));
+  await call.write(new TextEncoder().encode(`${restoreScript(jobs).join('\n')}\n`));
 }

@@ -28,9 +28,8 @@ function layerLines(files: readonly string[]): string[] {
 
 const comment = (text: string): string => `# ${text.replaceAll(/[\n\r]/g, ' ')}`;
 
-/** A POSIX script that restores a chain with nothing but cp and qemu-img, from copies in a scratch directory. */
-const script = ({ comments, begin, files, to, room, end }: Recipe): string[] => [
-  '#!/bin/sh',
+/** Restores a chain with nothing but cp and qemu-img, from copies in a scratch directory. */
+const lines = ({ comments, begin, files, to, room, end }: Recipe): string[] => [
   ...comments.map(comment),
   'set -eu',
   ...begin,
@@ -43,11 +42,17 @@ const script = ({ comments, begin, files, to, room, end }: Recipe): string[] => 
   `sync ${to}`,
 ];
 
+/** The largest sector; what ends inside one cannot be zeroed from its end on. */
+const sector = 4096;
+
 /** What makes room on a block device, and clears what lies behind the disk. */
-const onDevice = (to: string, size: number) => ({
-  room: [`test "$(blockdev --getsize64 ${to})" -ge ${size}`],
-  end: [`if test "$(blockdev --getsize64 ${to})" -gt ${size}; then blkdiscard -z -f -o ${size} ${to}; fi`],
-});
+function onDevice(to: string, size: number) {
+  const fits = `test "$(blockdev --getsize64 ${to})" -ge ${size}`;
+  const zero = (from: number): string => `blkdiscard -z -f -o ${from} ${to}`;
+  if (size % sector > 0) return { room: [fits, zero(size - (size % sector))], end: [] };
+  return { room: [fits], end: [`if test "$(blockdev --getsize64 ${to})" -gt ${size}; then ${zero(size)}; fi`] };
+}
+
 /** The same for a new file: past the page cache qemu-img writes whole blocks, also behind a file that ends inside one. */
 const inFile = (to: string, size: number) => ({
   room: [`test ! -e ${to}`, `truncate -s ${size} -- ${to}`],
@@ -64,17 +69,32 @@ function check({ name, point, stack }: Source): string {
 const aboutOf = ({ name, stack }: Source): string =>
   `restores ${name}: ${stack.virtualSize} bytes, ${stack.links.length} layers`;
 
-/** The script that restores a chain from where its files lie to one target. */
-export function restoreScript(source: Source, target: { path: string; file: boolean }): string[] {
-  const to = single(target.path);
-  const { room, end } = (target.file ? inFile : onDevice)(to, source.stack.virtualSize);
+/** A chain, and where a script restores it to. */
+export interface Job {
+  source: Source;
+  path: string;
+  /** Whether a new file is made. */
+  file: boolean;
+}
+
+function jobLines({ source, path, file }: Job): string[] {
+  const to = single(path);
+  const { room, end } = (file ? inFile : onDevice)(to, source.stack.virtualSize);
   const files = source.stack.links.map(({ name }) => single(name));
-  return script({ comments: [aboutOf(source), `before: ${check(source)}`], begin: [], files, to, room, end });
+  return lines({ comments: [aboutOf(source), `before: ${check(source)}`], begin: [], files, to, room, end });
+}
+
+/** The POSIX script that restores chains from where their files lie, each to one target. */
+export function restoreScript(jobs: readonly Job[]): string[] {
+  const [first = [], ...more] = jobs.map(jobLines);
+  if (more.length === 0) return ['#!/bin/sh', ...first];
+  // A subshell each, so that each has a scratch directory and a trap of its own.
+  return ['#!/bin/sh', 'set -eu', ...[first, ...more].flatMap((one) => ['(', ...one, ')'])];
 }
 
 const either = (device: readonly string[], file: readonly string[]): string[] => [
   'if test -b "$to"; then',
-  ...device.map((line) => `  ${line}`),
+  ...(device.length > 0 ? device : [':']).map((line) => `  ${line}`),
   'else',
   ...file.map((line) => `  ${line}`),
   'fi',
@@ -84,7 +104,7 @@ const either = (device: readonly string[], file: readonly string[]): string[] =>
 export function portableScript(source: Source, names: readonly string[]): string[] {
   const { virtualSize } = source.stack;
   const [device, file] = [onDevice('"$to"', virtualSize), inFile('"$to"', virtualSize)];
-  return script({
+  const body = lines({
     comments: [aboutOf(source), 'usage: restore.sh DEVICE|NEW-FILE', 'before: sha256sum -c SHA256SUMS, in this folder'],
     begin: [
       'test $# -eq 1 || { echo "usage: restore.sh DEVICE|NEW-FILE" >&2; exit 2; }',
@@ -96,4 +116,5 @@ export function portableScript(source: Source, names: readonly string[]): string
     room: either(device.room, file.room),
     end: either(device.end, file.end),
   });
+  return ['#!/bin/sh', ...body];
 }
