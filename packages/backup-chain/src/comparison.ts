@@ -1,5 +1,5 @@
 import { Failure } from '@platter/host/failure';
-import { ContentDigest, clustersOf, digestAt, digestBytes, sameDigest, zeroDigest, zeroDigests } from './digest.ts';
+import { ContentDigest, clustersOf, digestAt, digestBytes, sameDigest, zeroDigest, zeroDigests, zeroRun } from './digest.ts';
 import type { Draft } from './draft.ts';
 import { clusterSize } from './layout.ts';
 import type { Slab } from './origin.ts';
@@ -33,7 +33,7 @@ export class Comparison {
   #first = 0;
   #end = 0;
   #was: Uint8Array = new Uint8Array(0);
-  #now: Uint8Array = new Uint8Array(0);
+  readonly #now = Buffer.alloc(windowClusters * digestBytes);
 
   constructor(sides: Sides) {
     this.#sides = sides;
@@ -48,7 +48,7 @@ export class Comparison {
   async #parentDigests(first: number, count: number): Promise<Uint8Array> {
     const { parent } = this.#sides;
     const at = first * clusterSize;
-    if (parent === null) return zeroDigests(count);
+    if (parent === null) return zeroRun(count);
     const length = Math.min(windowClusters * clusterSize, parent.virtualSize - at);
     const own = length > 0 ? await windowDigests(parent, { at, length }) : new Uint8Array(0);
     this.#before?.add(first, own);
@@ -64,7 +64,7 @@ export class Comparison {
       this.#end = Math.min(this.#first + windowClusters, this.#clusters);
       if (this.#first === this.#end) return;
       this.#was = await this.#parentDigests(this.#first, this.#end - this.#first);
-      this.#now = Uint8Array.from(this.#was);
+      this.#now.set(this.#was);
     }
   }
 

@@ -24,12 +24,14 @@ export function chunkDigests(bytes: Uint8Array): Uint8Array[] {
   );
 }
 
+const mostClusters = 8192;
+const manyZeros: Uint8Array = Buffer.alloc(mostClusters * digestBytes, zeroDigest);
+
+/** The digests of up to 8192 clusters of zeros; shared, not to be written to. */
+export const zeroRun = (clusters: number): Uint8Array => manyZeros.subarray(0, clusters * digestBytes);
+
 /** Digests of a run of clusters, at first all of zeros. */
-export function zeroDigests(clusters: number): Uint8Array {
-  const list = Buffer.alloc(clusters * digestBytes);
-  for (let n = 0; n < clusters; n += 1) list.set(zeroDigest, n * digestBytes);
-  return list;
-}
+export const zeroDigests = (clusters: number): Uint8Array => Buffer.alloc(clusters * digestBytes, zeroDigest);
 
 export const digestAt = (list: Uint8Array, index: number): Uint8Array =>
   list.subarray(index * digestBytes, (index + 1) * digestBytes);
@@ -38,6 +40,7 @@ export const digestAt = (list: Uint8Array, index: number): Uint8Array =>
 export const digestsAt = (list: Uint8Array, index: number, count: number): Uint8Array =>
   list.subarray(index * digestBytes, (index + count) * digestBytes);
 
+/** Whether two digests, or two lists of them, are the same. */
 export const sameDigest = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;
 
 /** `platter-content/1`: the digest of a guest's content from the digests of its clusters, ascending (spec 2.4). */
@@ -50,6 +53,7 @@ export class ContentDigest {
 
   /** Takes the digests of consecutive clusters from `first` on. */
   add(first: number, list: Uint8Array): void {
+    if (list.length <= manyZeros.length && sameDigest(list, manyZeros.subarray(0, list.length))) return;
     const count = list.length / digestBytes;
     const words = Buffer.alloc(count * 40);
     let used = 0;

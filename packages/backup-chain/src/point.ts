@@ -7,7 +7,7 @@ import { Comparison } from './comparison.ts';
 import type { Draft, DraftPlan, Finished } from './draft.ts';
 import { commitPoint, drafting, growing } from './drafting.ts';
 import { refuse } from './finding.ts';
-import { type DiskPaths, diskPaths } from './layout.ts';
+import { clusterSize, type DiskPaths, diskPaths } from './layout.ts';
 import type { Point } from './manifest-kinds.ts';
 import { openChain } from './opening.ts';
 import { read } from './origin.ts';
@@ -56,21 +56,19 @@ async function compared({ call, run, prepared, parent, draft }: Making, { read: 
   const { origin } = prepared;
   const control = controls(prepared, { read: wanted, zero }, call.random(4));
   const forced = parent === null ? null : seam(parent.virtualSize, origin.size);
-  const sides = { parent, virtualSize: origin.size, zero, forced, control: new Set(each(control)), draft };
+  const zeroed = parent === null ? [] : zero;
+  const sides = { parent, virtualSize: origin.size, zero: zeroed, forced, control: new Set(each(control)), draft };
   const comparison = new Comparison(sides);
   const all = merged(wanted, control);
-  const progress = call.progress(
-    prepared.wish.disk,
-    bytesOf(all, origin.size).reduce((sum, { length }) => sum + length, 0),
-  );
+  const progress = call.progress(prepared.wish.disk, countOf(all) * clusterSize);
   let done = 0;
   for await (const slab of read(origin, bytesOf(all, origin.size), run.wish.workers)) {
     await comparison.take(slab);
-    done += slab.count * 65_536;
+    done += slab.count * clusterSize;
     progress.update(done);
   }
   progress.end();
-  return { ...(await comparison.finish()), bytesRead: countOf(all) * 65_536 };
+  return { ...(await comparison.finish()), bytesRead: countOf(all) * clusterSize };
 }
 
 function refuseMoved({ prepared: { origin } }: Making): void {

@@ -1,4 +1,4 @@
-import { ContentDigest, clusterDigest, clustersOf, digestBytes, zeroDigest, zeroDigests } from './digest.ts';
+import { ContentDigest, clusterDigest, clustersOf, digestBytes, zeroDigests, zeroRun } from './digest.ts';
 import { clusterSize } from './layout.ts';
 import { hasBytes, type Link, readGuest, spans, stackOf, windowBytes, windowClusters } from './stack.ts';
 
@@ -9,6 +9,8 @@ class Window {
   readonly #links: readonly Link[];
   readonly #at: number;
   readonly #list = zeroDigests(windowClusters);
+  /** Whether nothing but zeros was ever put in. */
+  #blank = true;
 
   constructor(links: readonly Link[], at: number) {
     this.#links = links;
@@ -21,7 +23,12 @@ class Window {
   }
 
   #clear(first: number, end: number): void {
-    for (let n = first; n < end; n += 1) this.#list.set(zeroDigest, n * digestBytes);
+    if (!this.#blank) this.#list.set(zeroRun(end - first), first * digestBytes);
+  }
+
+  #put(first: number, digests: Uint8Array): void {
+    this.#list.set(digests, first * digestBytes);
+    this.#blank = false;
   }
 
   /** Puts what file `n` has over what was there; says which cluster it had last. */
@@ -34,11 +41,7 @@ class Window {
       const first = (span.at - this.#at) / clusterSize;
       last = first + clustersOf(span.length) - 1;
       if (!hasBytes(span)) this.#clear(first, last + 1);
-      else
-        this.#list.set(
-          (await link.digests?.read(span.host / clusterSize, last + 1 - first)) ?? [],
-          first * digestBytes,
-        );
+      else this.#put(first, (await link.digests?.read(span.host / clusterSize, last + 1 - first)) ?? new Uint8Array(0));
     }
     return last;
   }
@@ -52,7 +55,7 @@ class Window {
     if (n === 0 || edge < 0 || whole || edge === last || sizeOf(this.#links[n - 1] as Link) <= size) return;
     const at = this.#at + edge * clusterSize;
     const bytes = await readGuest(stackOf(this.#links.slice(0, n + 1)), { at, length: clusterSize });
-    this.#list.set(clusterDigest(bytes), edge * digestBytes);
+    this.#put(edge, clusterDigest(bytes));
   }
 
   /** The digests of what the first files up to the `n`-th compose to; called for each file in turn. */

@@ -25,6 +25,17 @@ export function touched(ranges: Iterable<Range>): Clusters[] {
   return found;
 }
 
+/** Single clusters, ascending, as runs of them. */
+export function joined(clusters: readonly number[]): Clusters[] {
+  const found: Clusters[] = [];
+  for (const cluster of clusters) {
+    const last = found.at(-1);
+    if (last !== undefined && cluster <= last.end) last.end = Math.max(last.end, cluster + 1);
+    else found.push({ first: cluster, end: cluster + 1 });
+  }
+  return found;
+}
+
 /** Ranges of bytes, ascending, as the clusters that lie wholly inside; the guest's last one may be short. */
 export function inside(ranges: Iterable<Range>, size: number): Clusters[] {
   const found: Clusters[] = [];
@@ -57,11 +68,10 @@ export const countOf = (clusters: readonly Clusters[]): number =>
   clusters.reduce((sum, { first, end }) => sum + end - first, 0);
 
 /** Clusters as ranges of bytes of a source of `size` bytes. */
-export const bytesOf = (clusters: readonly Clusters[], size: number): Range[] =>
-  clusters.map(({ first, end }) => ({
-    at: first * clusterSize,
-    length: Math.min(end * clusterSize, size) - first * clusterSize,
-  }));
+export function* bytesOf(clusters: Iterable<Clusters>, size: number): Generator<Range> {
+  for (const { first, end } of clusters)
+    yield { at: first * clusterSize, length: Math.min(end * clusterSize, size) - first * clusterSize };
+}
 
 /** The `n`-th cluster of a list, counted through. */
 function nth(clusters: readonly Clusters[], n: number): number {
@@ -84,7 +94,7 @@ export function samples(clusters: readonly Clusters[], chance: () => number): Cl
     const [from, to] = [Math.floor((n * total) / count), Math.floor(((n + 1) * total) / count)];
     return nth(clusters, from + Math.floor(chance() * (to - from)));
   });
-  return touched(picks.map((pick) => ({ at: pick * clusterSize, length: clusterSize })));
+  return joined(picks);
 }
 
 /** Both lists as one; ascending. */

@@ -3,7 +3,7 @@ import type { Piece } from '@platter/host/pour';
 import { compose, unpack } from '@platter/qcow2/clusters';
 import type { Layer } from '@platter/qcow2/open';
 import type { Span } from '@platter/qcow2/runs';
-import { ContentDigest, chunkDigests, clustersOf, digestBytes, zeroDigests } from './digest.ts';
+import { ContentDigest, chunkDigests, clustersOf, digestBytes, zeroDigests, zeroRun } from './digest.ts';
 import type { Digests } from './digests.ts';
 import { clusterSize } from './layout.ts';
 
@@ -98,9 +98,9 @@ async function readDigests(stack: Stack, { at, length }: Range): Promise<Uint8Ar
 
 const down = (at: number): number => Math.floor(at / clusterSize) * clusterSize;
 
-/** The digests of a window's clusters: those of the winners' lists, or of what loose files hold. */
+/** The digests of a window's clusters, not to be written to: those of the winners' lists, or of what loose files hold. */
 export async function windowDigests(stack: Stack, window: Range): Promise<Uint8Array> {
-  const list = zeroDigests(clustersOf(window.length));
+  let list: Uint8Array | null = null;
   let read = window.at;
   for await (const span of spans(stack, window)) {
     if (!hasBytes(span)) continue;
@@ -110,10 +110,11 @@ export async function windowDigests(stack: Stack, window: Range): Promise<Uint8A
     const digests = isWhole(stack, span)
       ? await stack.links[span.layer]?.digests?.read(span.host / clusterSize, clustersOf(span.length))
       : await readDigests(stack, { at: start, length });
+    list ??= zeroDigests(clustersOf(window.length));
     list.set(digests ?? [], ((start - window.at) / clusterSize) * digestBytes);
     if (stack.links[span.layer]?.digests === null) read = start + clustersOf(length) * clusterSize;
   }
-  return list;
+  return list ?? zeroRun(clustersOf(window.length));
 }
 
 /** The content digest of what the chain composes to, without reading data where there are digests (spec 2.4). */

@@ -2,7 +2,7 @@ import { Failure } from '@platter/host/failure';
 import { Expected, type Look, targetDigests } from './difference.ts';
 import { ContentDigest, clustersOf, sameDigest } from './digest.ts';
 import { clusterSize } from './layout.ts';
-import { type Clusters, countOf, touched } from './scope.ts';
+import { type Clusters, countOf, joined } from './scope.ts';
 import { contentOf, type Stack, spans } from './stack.ts';
 
 /** Every n-th cluster that a sample looks at, besides the ends of each run. */
@@ -10,12 +10,11 @@ const oneIn = 64;
 
 /** The first and last cluster of each run of one kind, and one cluster in 64 from a place that `seed` gives. */
 export async function sampleOf(stack: Stack, seed: number): Promise<Clusters[]> {
-  const picks: { at: number; length: number }[] = [];
-  for (let cluster = seed % oneIn; cluster < clustersOf(stack.virtualSize); cluster += oneIn)
-    picks.push({ at: cluster * clusterSize, length: clusterSize });
+  const picks: number[] = [];
+  for (let cluster = seed % oneIn; cluster < clustersOf(stack.virtualSize); cluster += oneIn) picks.push(cluster);
   for await (const { at, length } of spans(stack, { at: 0, length: stack.virtualSize }))
-    picks.push({ at, length: 1 }, { at: at + length - 1, length: 1 });
-  return touched(picks.sort((a, b) => a.at - b.at));
+    picks.push(Math.floor(at / clusterSize), Math.floor((at + length - 1) / clusterSize));
+  return joined(picks.sort((a, b) => a - b));
 }
 
 const differs = (path: string, at: number): Failure =>

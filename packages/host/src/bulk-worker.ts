@@ -2,11 +2,12 @@ import { hash } from 'node:crypto';
 import { parentPort } from 'node:worker_threads';
 import { clusterBytes, type Descriptors, pagedBytes, readAt, runBytes, writeBehind } from './direct.ts';
 
-/** Reads the extents one behind the other into `bytes`, with the digest and the zero flag of every cluster. */
+/** Reads extents one behind the other into `bytes`, with the digest and the zero flag of every cluster. */
 export interface SipJob {
   verb: 'sip';
   file: Descriptors;
-  extents: readonly { at: number; length: number }[];
+  /** Offset and length of each in turn. */
+  extents: Float64Array;
   bytes: Uint8Array;
   sha256: Uint8Array;
   zero: Uint8Array;
@@ -87,14 +88,15 @@ function digestAll({ bytes, sha256, zero }: SipJob, clusters: number): void {
 function sip(job: SipJob): number {
   let done = 0;
   let direct = 0;
-  job.extents.forEach(({ at, length }, index) => {
+  for (let index = 0; index < job.extents.length / 2; index += 1) {
+    const [at, length] = [job.extents[2 * index] as number, job.extents[2 * index + 1] as number];
     const into = job.bytes.subarray(done, done + whole(length));
     const got = attempt({ what: 'read', index, offset: 0 }, () => readAt(job.file, into, at));
     if (got.length < length) throw new Stop({ what: 'short', index, offset: got.length });
     job.bytes.fill(0, done + length, done + whole(length));
     done += whole(length);
     direct += Math.min(got.direct, length);
-  });
+  }
   digestAll(job, done / clusterBytes);
   return direct;
 }

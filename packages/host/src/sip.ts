@@ -52,10 +52,11 @@ function failure({ path }: Held, extents: readonly Range[], { what, index, offse
 
 /** The offset of every cluster of the extents. */
 function offsets(extents: readonly Range[]): Float64Array {
-  const at = extents.flatMap((extent) =>
-    Array.from({ length: Math.ceil(extent.length / clusterBytes) }, (_, n) => extent.at + n * clusterBytes),
-  );
-  return Float64Array.from(at);
+  const at = new Float64Array(extents.reduce((sum, { length }) => sum + Math.ceil(length / clusterBytes), 0));
+  let n = 0;
+  for (const extent of extents)
+    for (let done = 0; done < extent.length; done += clusterBytes, n += 1) at[n] = extent.at + done;
+  return at;
 }
 
 function slabOf(cup: Cup, extents: readonly Range[], { bytes }: Answer): Slab {
@@ -71,10 +72,14 @@ function slabOf(cup: Cup, extents: readonly Range[], { bytes }: Answer): Slab {
   };
 }
 
+type Draw = Omit<SipJob, 'verb' | 'extents'> & { extents: readonly Range[] };
+
 /** Reads one slab in a worker. */
-async function draw(held: Held, job: SipJob, workers: number): Promise<Answer> {
-  const answer = await crew.run(job, workers);
-  if (answer.mishap !== null) throw failure(held, job.extents, answer.mishap);
+async function draw(held: Held, { extents, ...rest }: Draw, workers: number): Promise<Answer> {
+  const pairs = new Float64Array(2 * extents.length);
+  for (const [n, { at, length }] of extents.entries()) pairs.set([at, length], 2 * n);
+  const answer = await crew.run({ verb: 'sip', ...rest, extents: pairs }, workers);
+  if (answer.mishap !== null) throw failure(held, extents, answer.mishap);
   return answer;
 }
 
@@ -98,7 +103,7 @@ export async function* sip(held: Held, { ranges, workers = 4 }: SipOptions = {})
     const { value: extents, done } = plan.next();
     if (done) return;
     const full = cup();
-    const answer = draw(held, { verb: 'sip', file, extents, ...full }, workers);
+    const answer = draw(held, { file, extents, ...full }, workers);
     answer.catch(() => {});
     queue.push({ cup: full, extents, answer });
   };

@@ -4,7 +4,7 @@ import { Refused } from './finding.ts';
 import { frameLength } from './frame.ts';
 import type { Header } from './header.ts';
 import type { Layer } from './open.ts';
-import { newCanvas, paint } from './paint.ts';
+import { type Canvas, newCanvas, paint, putBack } from './paint.ts';
 import { Joiner, runsOf, type Span } from './runs.ts';
 import { shapeOf } from './shape.ts';
 import { readStretch } from './stretch.ts';
@@ -37,15 +37,20 @@ const blank = (at: number, end: number): Span => ({
 
 /** The spans of each window of the range, not yet joined. */
 async function* windowSpans(chain: Chain, range: { at: number; end: number }): AsyncGenerator<Iterable<Span>> {
-  const canvas = newCanvas(chain, range.end - range.at);
-  for (let at = range.at; at < range.end; ) {
-    const end = Math.min(range.end, (Math.floor(at / chain.window) + 1) * chain.window);
-    if (isBlank(chain, at, end)) yield [blank(at, end)];
-    else {
-      await paint(chain, canvas, { at, end });
-      yield runsOf(chain, canvas, at);
+  let canvas: Canvas | undefined;
+  try {
+    for (let at = range.at; at < range.end; ) {
+      const end = Math.min(range.end, (Math.floor(at / chain.window) + 1) * chain.window);
+      if (isBlank(chain, at, end)) yield [blank(at, end)];
+      else {
+        canvas ??= newCanvas(chain, range.end - range.at);
+        await paint(chain, canvas, { at, end });
+        yield runsOf(chain, canvas, at);
+      }
+      at = end;
     }
-    at = end;
+  } finally {
+    if (canvas) putBack(canvas);
   }
 }
 

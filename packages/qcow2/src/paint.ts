@@ -16,11 +16,30 @@ export interface Canvas extends Table {
   readonly scratch: Table;
 }
 
-/** A canvas for the windows of a chain in which at most `length` bytes are looked at. */
+/** Canvases that are not in use, by their units: a chain is composed window by window, each time anew. */
+const spare = new Map<number, Canvas[]>();
+
+/** A canvas for the windows of a chain in which at most `length` bytes are looked at; what is on it means nothing yet. */
 export function newCanvas(chain: Chain, length: number): Canvas {
   const units = Math.ceil(Math.min(chain.window, length + 2 * chain.unit) / chain.unit);
-  const scratch = newTable(units + 64);
-  return { ...newTable(units), at: 0, end: 0, layer: new Int16Array(units), left: 0, scratch };
+  const scratch = () => newTable(units + 64);
+  return (
+    spare.get(units)?.pop() ?? {
+      ...newTable(units),
+      at: 0,
+      end: 0,
+      layer: new Int16Array(units),
+      left: 0,
+      scratch: scratch(),
+    }
+  );
+}
+
+/** Takes back a canvas that nobody looks at any more. */
+export function putBack(canvas: Canvas): void {
+  const { length } = canvas.layer;
+  const others = spare.get(length) ?? [];
+  if (others.length < 4) spare.set(length, [...others, canvas]);
 }
 
 /** A part of one L2 table, decoded into the scratch: its first guest byte, and the guest bytes wanted of it. */
