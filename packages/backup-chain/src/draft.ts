@@ -25,8 +25,20 @@ export interface Finished {
   digestsSha256: string;
 }
 
+/** What takes clusters in ascending order; several may be told of before they are written. */
+export interface Receiver {
+  /** A cluster of data; its bytes must stay until the next `pour`. */
+  store(cluster: number, bytes: Uint8Array, digest: Uint8Array): Promise<void> | void;
+  /** Clusters of an open file as they lie there; `digests` has theirs, against which each is checked as it is copied. */
+  copy(cluster: number, from: { held: Held; at: number }, digests: Uint8Array): Promise<void> | void;
+  /** Clusters that read zero. */
+  zero(cluster: number, count: number): Promise<void> | void;
+  /** Writes what was taken as one batch. */
+  pour(): Promise<void>;
+}
+
 /** A data file and its digest list while they are made, under temporary names. Without a cluster nothing is made. */
-export class Draft {
+export class Draft implements Receiver {
   readonly #host: Host;
   readonly #plan: DraftPlan;
   readonly #writer: Writer;

@@ -13,6 +13,26 @@ export const growing = ({ data }: DiskPaths, id: string, merges = 0): Pick<Draft
   digests: `${data}/${temporary}${digestName(id, merges)}`,
 });
 
+/** Files of a point while they grow under temporary names. */
+interface Growing {
+  plan: Pick<DraftPlan, 'data' | 'digests'>;
+  close(): void;
+}
+
+/** Runs `work` over files that grow; when it fails, nothing of them stays. */
+export async function growingWhole<T>(
+  host: Host,
+  { plan, close }: Growing,
+  work: (undo: Undo) => Promise<T>,
+): Promise<T> {
+  const undo = new Undo();
+  undo.add('remove the temporary files', async () => {
+    close();
+    for (const path of [plan.data, plan.digests]) await discard(host, path);
+  });
+  return undo.guard(() => work(undo));
+}
+
 /** Runs `work` with a draft; when it fails, nothing of the draft stays. */
 export async function drafting<T>(
   host: Host,
@@ -20,12 +40,7 @@ export async function drafting<T>(
   work: (draft: Draft, undo: Undo) => Promise<T>,
 ): Promise<T> {
   const draft = new Draft(host, plan);
-  const undo = new Undo();
-  undo.add('remove the temporary files', async () => {
-    draft.close();
-    for (const path of [plan.data, plan.digests]) await discard(host, path);
-  });
-  return undo.guard(() => work(draft, undo));
+  return growingWhole(host, { plan, close: () => draft.close() }, (undo) => work(draft, undo));
 }
 
 export interface Placing {

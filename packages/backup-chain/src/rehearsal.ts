@@ -21,3 +21,8 @@ export async function showPour(
         ];
   for (const words of lines) await host.change(run('qemu-img', words));
 }
+
+/** Shows in a dry run, as a program, what patching a clone of a full does: it gets the content of a chain. */
+export async function showPatch(host: Host, chain: string, { data }: Pick<DraftPlan, 'data'>): Promise<void> {
+  await host.change(run('qemu-img', ['convert', '-n', '-O', 'qcow2', chain, data]));
+}

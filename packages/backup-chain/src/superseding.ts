@@ -61,16 +61,21 @@ function fullest(virtualSize: number): number {
   return Math.ceil(used * (1 + 1 / 16_384)) * clusterSize;
 }
 
+/** Whether increments are taken into a full of the size that the disk has now. */
+export const isFold = ({ chain, first }: Run): boolean =>
+  first === 0 && chain[0]?.virtualSize === chain.at(-1)?.virtualSize;
+
 /**
- * Bytes that the merged file and its digest list take up at most: what the files hold together, and where the size of
- * the disk changed meanwhile a cluster and the tables of what was cut off.
+ * Bytes that are written at most: what the files hold together (of a full that is cloned only what changes), and where
+ * the size of the disk changed meanwhile a cluster and the tables of what was cut off.
  */
-export function upperBound(run: Run): number {
-  const points = members(run);
-  const sizes = new Set(points.map(({ virtualSize }) => virtualSize));
-  const cut = sizes.size > 1 ? points.length + Math.ceil(into(run).virtualSize / windowBytes) : 0;
-  const held = points.reduce((sum, { data }) => sum + data.size, cut * clusterSize);
-  return Math.ceil(Math.min(held, fullest(into(run).virtualSize)) * (1 + 32 / clusterSize));
+export function upperBound(run: Run, method: 'write' | 'reflink'): number {
+  const { virtualSize } = into(run);
+  const points = members(run).slice(method === 'reflink' ? 1 : 0);
+  const sizes = new Set(members(run).map((point) => point.virtualSize));
+  const cut = sizes.size > 1 ? points.length + Math.ceil(virtualSize / windowBytes) : 0;
+  const held = points.reduce((sum, { data }) => sum + data.size + data.zeroClusters * clusterSize, cut * clusterSize);
+  return Math.ceil(Math.min(held, fullest(virtualSize)) * (1 + 32 / clusterSize));
 }
 
 /** The names that the merged point's files get. */
@@ -94,9 +99,12 @@ export function mergedPoint(run: Run, { size, dataClusters, zeroClusters, digest
   });
 }
 
-/** Names of the files that a merge makes needless, relative to the disk's folder: manifests first, then their data. */
+/**
+ * Names of the files that a merge makes needless, relative to the disk's folder: manifests first, the newest before
+ * the older ones, so that what is left of them is a chain; then their data.
+ */
 export function needless(run: Run, manifestName: (point: Point) => string): string[] {
-  const gone = takenUp(run);
+  const gone = takenUp(run).toReversed();
   const files = ({ data, digests }: Point) => [`data/${data.file}`, `data/${digests.file}`];
   return [...gone.map((point) => `points/${manifestName(point)}`), ...gone.flatMap(files), ...files(into(run))];
 }

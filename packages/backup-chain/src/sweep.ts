@@ -38,10 +38,10 @@ function strayAttachments({ sets, attachments }: VmFacts): Sweep['trash'] {
   return stray.map((name) => ({ path: `sets/${name}`, why: 'no set names it' }));
 }
 
-/** Points that were merged into another: manifest first, then its files. */
+/** Points that were merged into another, newest first: manifest, then its files. What is left of them stays a chain. */
 function superseded(facts: VmFacts, disk: DiskFacts): Sweep['trash'] {
   const merged = new Map(readable(disk).flatMap(({ id, supersedes }) => supersedes.map((one) => [one, id] as const)));
-  return disk.points.flatMap(({ path, value }) => {
+  return disk.points.toReversed().flatMap(({ path, value }) => {
     const into = value === null ? undefined : merged.get(value.id);
     if (value === null || into === undefined) return [];
     const why = `it was merged into ${into}`;

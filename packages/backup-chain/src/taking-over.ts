@@ -1,13 +1,13 @@
 import type { Span } from '@platter/qcow2/runs';
 import { clusterDigest, clustersOf, sameDigest, zeroDigest } from './digest.ts';
-import type { Draft } from './draft.ts';
+import type { Receiver } from './draft.ts';
 import { clusterSize } from './layout.ts';
 import type { Clusters } from './scope.ts';
 import { hasBytes, isWhole, type Link, longestRun, readGuest, type Stack, spans } from './stack.ts';
 
 /** A draft, and what it takes over of a chain. */
 export interface Taking {
-  draft: Draft;
+  draft: Receiver;
   /** The files whose clusters are taken, oldest first: the last ones of the chain. */
   upper: Stack;
   /** The whole chain, for clusters that the upper files hold only a part of. */
@@ -56,8 +56,8 @@ class Taker {
       for (let n = 0; n < count; n += 1) {
         const cluster = bytes.subarray(n * clusterSize, (n + 1) * clusterSize);
         const digest = clusterDigest(cluster);
-        if (sameDigest(digest, zeroDigest)) draft.zero(from + n, 1);
-        else draft.store(from + n, cluster, digest);
+        if (sameDigest(digest, zeroDigest)) await draft.zero(from + n, 1);
+        else await draft.store(from + n, cluster, digest);
       }
       await this.#pour(from * clusterSize, bytes.length);
     }
@@ -70,7 +70,7 @@ class Taker {
     const at = span.host + first * clusterSize - span.at;
     const list = await digests?.read(at / clusterSize, end - first);
     if (list === undefined) return this.#read({ first, end });
-    draft.copy(first, { held, at }, list);
+    await draft.copy(first, { held, at }, list);
     await this.#pour(first * clusterSize, (end - first) * clusterSize);
   }
 
@@ -85,7 +85,7 @@ class Taker {
     for (const { first, end, isPart } of cuts(span, upper.virtualSize)) {
       if (first !== this.#part.cluster) await this.#settlePart();
       if (isPart) this.#part = { cluster: first, says: this.#part.says || span.kind !== 'absent' };
-      else if (span.kind === 'zero') draft.zero(first, end - first);
+      else if (span.kind === 'zero') await draft.zero(first, end - first);
       else if (isWhole(upper, span)) await this.#copy(span, { first, end });
       else if (hasBytes(span)) await this.#read({ first, end });
     }

@@ -66,8 +66,9 @@ export class History {
     this.states.set(this.ids.at(-1) ?? '', bytes.slice());
   }
 
-  copy(): History {
-    const other = new History(join(this.folder, '..'));
+  /** The same repository once more; beside this one unless said. */
+  copy(parent = join(this.folder, '..')): History {
+    const other = new History(parent);
     cpSync(this.root, other.root, { recursive: true });
     for (const [id, bytes] of this.states) other.states.set(id, bytes);
     return other;

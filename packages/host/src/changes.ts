@@ -25,6 +25,9 @@ export const copy = (from: string, to: string, limits: { timeout?: number; stall
 /** A clone that shares every extent, never a silent copy; times are kept. */
 export const reflink = (from: string, to: string, limits: { timeout?: number; stall?: number } = {}) =>
   ({ op: 'copy', from, to, reflink: true, ...limits }) as const;
+/** The same into a file that is held for writing, of one that is held: what is read of `from` is what is cloned. */
+export const clone = (from: Held, to: Held) =>
+  ({ op: 'copy', from: from.path, to: to.path, reflink: true, held: { from, to } }) as const;
 /** A further name; fails with EEXIST when the name is taken. */
 export const link = (from: string, to: string) => ({ op: 'link', from, to }) as const;
 export const rename = (from: string, to: string) => ({ op: 'rename', from, to }) as const;

@@ -153,13 +153,24 @@ interface Write {
   shell?: string;
 }
 
+/** `held`: the very files that are open, whatever their names lead to by now. */
+export interface Copy {
+  op: 'copy';
+  from: string;
+  to: string;
+  reflink: boolean;
+  timeout?: number;
+  stall?: number;
+  held?: { from: Held; to: Held };
+}
+
 /** Touches: a closed set, each of which can also be shown as the shell line that would do it. */
 export type Change = (
   | Program
   | LockRequest
   | Write
   | QmpCommand
-  | { op: 'copy'; from: string; to: string; reflink: boolean; timeout?: number; stall?: number }
+  | Copy
   | { op: 'link'; from: string; to: string }
   | { op: 'rename'; from: string; to: string }
   | { op: 'remove'; path: string; dir: boolean }

@@ -12,6 +12,14 @@ export function putU64(view: DataView, at: number, value: number): void {
   view.setUint32(at + 4, value % TWO32);
 }
 
+const COPIED = 0x80000000;
+
+/** Entry `index` of a table of 64-bit words points to a cluster that nothing else refers to (bit 63). */
+export function putOwn(table: DataView, index: number, host: number): void {
+  putU64(table, index * 8, host);
+  table.setUint32(index * 8, (table.getUint32(index * 8) | COPIED) >>> 0);
+}
+
 /** A view of exactly these bytes. */
 export const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 

@@ -1,4 +1,4 @@
-import { putU64, viewOf } from './bits.ts';
+import { putOwn, putU64, viewOf } from './bits.ts';
 
 /** Bytes for a place in the file. */
 export interface Block {
@@ -10,7 +10,6 @@ const CLUSTER = 65536;
 const PER_TABLE = CLUSTER / 8;
 const PER_REFCOUNT_BLOCK = CLUSTER / 2;
 const MAX_L1 = 4 * 2 ** 20;
-const COPIED = 0x80000000;
 const ZERO_FLAG = 1;
 
 /** Clusters of refcount blocks and table for `used` other clusters, which they count as well. */
@@ -23,12 +22,6 @@ function refcountClusters(used: number): { blocks: number; table: number } {
     total = used + blocks + table;
   }
   return { blocks, table };
-}
-
-/** Entry `index` of a table points to a cluster of its own (bit 63). */
-function point(table: DataView, index: number, host: number): void {
-  putU64(table, index * 8, host);
-  table.setUint32(index * 8, (table.getUint32(index * 8) | COPIED) >>> 0);
 }
 
 /** A version 3 header of 112 bytes, without extensions or names (qcow2 spec, Header). */
@@ -103,7 +96,7 @@ export class Writer {
   #close(): void {
     if (this.#table === null) return;
     const at = this.#claim(CLUSTER);
-    point(viewOf(this.#l1), this.#window, at);
+    putOwn(viewOf(this.#l1), this.#window, at);
     this.#ready.push({ at, bytes: this.#table });
     this.#table = null;
   }
@@ -122,7 +115,7 @@ export class Writer {
     this.#advance(cluster, 1);
     const table = viewOf(this.#tableOf(cluster));
     const at = this.#claim(CLUSTER);
-    point(table, cluster % PER_TABLE, at);
+    putOwn(table, cluster % PER_TABLE, at);
     return at;
   }
 
