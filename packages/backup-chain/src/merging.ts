@@ -10,6 +10,7 @@ import { openChain } from './opening.ts';
 import { namedNode } from './qemu-words.ts';
 import { showPour } from './rehearsal.ts';
 import { restoreLoose, type VmFacts } from './repository.ts';
+import { sharesExtents } from './sharing.ts';
 import { stackOf } from './stack.ts';
 import { into, isFold, mergedNames, type Run, runOf, takenUp, upperBound } from './superseding.ts';
 import { below, type Merging, supplant } from './supplanting.ts';
@@ -62,9 +63,13 @@ async function byWriter(merging: Merging): Promise<MergeDone> {
   });
 }
 
+/** Whether a clone is worth trying; a dry run, which cannot try, goes by the kind of filesystem. */
+const mayClone = async ({ call: { host }, scene, run }: Merging): Promise<boolean> =>
+  isFold(run) && (!host.dry || (await sharesExtents(host, scene.disk.paths.data)));
+
 /** A fold shares the full's bytes where the filesystem can; everything else is written anew. */
 async function merged(merging: Merging): Promise<MergeDone> {
-  if (!isFold(merging.run)) return byWriter(merging);
+  if (!(await mayClone(merging))) return byWriter(merging);
   await refuseFull(merging, 'reflink');
   const { byReflink } = await import('./folding.ts');
   return (await byReflink(merging)) ?? byWriter(merging);
