@@ -5,6 +5,7 @@ import about from '../package.json' with { type: 'json' };
 await main(about, {
   init: ['Make a repository', () => import('./commands/init.ts')],
   capture: ['Capture disks of a VM, whole or what changed', () => import('./commands/capture.ts')],
+  import: ['Import chains of files, KubeVirt or OADP', () => import('./commands/import.ts')],
   list: ['List sets or points', () => import('./commands/list.ts')],
   show: ['Show a set or a point and its chain', () => import('./commands/show.ts')],
   validate: ['Check chains, down to every byte', () => import('./commands/validate.ts')],

@@ -1,8 +1,8 @@
 import { basename } from 'node:path';
 import type { Host } from '@platter/host/door';
 import { Failure } from '@platter/host/failure';
-import { source } from '@platter/host/hold';
-import { hold } from '@platter/host/looks';
+import { type Held, source } from '@platter/host/hold';
+import { hold, readlink } from '@platter/host/looks';
 import { surveyed } from '@platter/qcow2/census';
 import { type Finding as ImageFinding, Refused } from '@platter/qcow2/finding';
 import { NotQcow2, parseHeader } from '@platter/qcow2/header';
@@ -13,11 +13,15 @@ import { type Finding, finding } from './finding.ts';
 import type { Opened } from './opening.ts';
 import type { Link } from './stack.ts';
 
-/** qcow2 files named by a person, oldest first. */
+/** qcow2 files of somebody else, oldest first. */
 export interface LooseWish {
   files: readonly string[];
   /** Whether names of other backing files in increments are put up with; they are never opened. */
   ignoreBacking: boolean;
+  /** The file below the first, which is then an increment; without it the first is a full. */
+  onto?: string;
+  /** The files lie where their paths say: no link is followed. */
+  noFollow?: boolean;
 }
 
 /** A finding about an image as one about a file that is not ours: 3 for what is refused, 5 for what cannot be right. */
@@ -48,19 +52,30 @@ function backingFinding(path: string, name: string, { before, ignore }: { before
   return finding('refused', ['Q4', path, message], { fix: ['--ignore-backing, if the order is right all the same'] });
 }
 
+/** Holds a regular file; one that must not be reached by a link is also where its descriptor says. */
+async function holdFile(host: Host, path: string, noFollow: boolean): Promise<Held> {
+  const held = await host.query(hold(path, { noFollow }));
+  if (held.kind !== 'file') throw new Failure('refused', `${path} is no regular file`);
+  if (noFollow && (await host.query(readlink(`/proc/self/fd/${held.fd}`))) !== path)
+    throw new Failure('refused', `${path} is reached by a symbolic link`);
+  return held;
+}
+
 async function openFile(
   host: Host,
-  { files, ignoreBacking }: LooseWish,
+  { files, ignoreBacking, onto, noFollow = false }: LooseWish,
   [n, opened]: readonly [number, Opened],
 ): Promise<void> {
   const path = files[n] as string;
-  const held = await host.query(hold(path, { noFollow: false }));
-  if (held.kind !== 'file') throw new Failure('refused', `${path} is no regular file`);
+  const before = files[n - 1] ?? onto;
+  const held = await holdFile(host, path, noFollow);
   const bytes = source(held);
   const header = await parseHeader(bytes);
-  const judged = judge(header, n === 0 ? 'full' : 'foreign-increment').map((one) => foreign(path, one));
-  const rules = { before: files[n - 1] ?? '', ignore: ignoreBacking };
-  const named = n > 0 && header.backing?.text ? [backingFinding(path, basename(header.backing.text), rules)] : [];
+  const policy = before === undefined ? 'full' : 'foreign-increment';
+  const judged = judge(header, policy).map((one) => foreign(path, one));
+  const rules = { before: before ?? '', ignore: ignoreBacking };
+  const named =
+    before !== undefined && header.backing?.text ? [backingFinding(path, basename(header.backing.text), rules)] : [];
   const told = [...judged.filter(({ rule, code }) => !(rule === 'Q4' && code === 'noted')), ...named];
   opened.findings.push(...told);
   if (told.some(({ code }) => code !== 'noted')) return;
@@ -87,11 +102,18 @@ const taken = (files: readonly string[]): Finding =>
     },
   );
 
-/** Opens loose files and judges each on its own (rules Q and G); nothing they name is opened, no program started. */
-export async function openLoose(host: Host, wish: LooseWish): Promise<Opened> {
+/** Opens files of a chain and judges each on its own (rules Q and G); nothing they name is opened, no program started. */
+export async function openForeign(host: Host, wish: LooseWish): Promise<Opened> {
   const opened: Opened = { links: [], findings: [], bytesRead: 0 };
   for (const [n, path] of wish.files.entries())
     await openFile(host, wish, [n, opened]).catch((error) => opened.findings.push(...strange(path, error)));
-  opened.findings.push(...sizes(opened.links), taken(wish.files));
+  opened.findings.push(...sizes(opened.links));
+  return opened;
+}
+
+/** The same of files whose order a person answers for. */
+export async function openLoose(host: Host, wish: LooseWish): Promise<Opened> {
+  const opened = await openForeign(host, wish);
+  opened.findings.push(taken(wish.files));
   return opened;
 }

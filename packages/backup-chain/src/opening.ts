@@ -93,7 +93,7 @@ const counted = (bytes: ByteSource, opened: Opened): ByteSource => ({
 
 interface Opening {
   host: Host;
-  disk: DiskFacts;
+  disk: Pick<DiskFacts, 'paths'>;
   cache: ChunkCache;
 }
 
@@ -118,7 +118,7 @@ async function openPoint({ host, disk, cache }: Opening, point: Point, opened: O
  * Holds every file of a chain open, each read only through its digests, and checks what `fast` checks of a single
  * file: the digest list, header, tables and canonical form. Reads no data.
  */
-export async function openChain(host: Host, disk: DiskFacts, points: readonly Point[]): Promise<Opened> {
+export async function openChain(host: Host, disk: Pick<DiskFacts, 'paths'>, points: readonly Point[]): Promise<Opened> {
   const opening = { host, disk, cache: new ChunkCache() };
   const opened: Opened = { links: [], findings: [], bytesRead: 0 };
   for (const point of points) await openPoint(opening, point, opened);

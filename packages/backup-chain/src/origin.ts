@@ -28,7 +28,8 @@ export interface Origin {
 /** Clusters of a source, in order; good until the next are asked for. */
 export type Slab = Omit<SipSlab, 'direct'>;
 
-const identityOf = ({ ino, birthNs, mtimeNs, size }: Held): Identity => ({
+/** What a held file was when it was opened. */
+export const identityOf = ({ ino, birthNs, mtimeNs, size }: Held): Identity => ({
   ino: String(ino),
   birthNs: String(birthNs),
   mtimeNs: String(mtimeNs),

@@ -40,7 +40,7 @@ async function proof(stack: Stack, point: Point) {
 }
 
 /** Opens a point's chain and proves it as `fast` does; 5 when anything is wrong with it. */
-async function openPoint(
+export async function openPoint(
   call: Call<unknown>,
   facts: VmFacts,
   { disk, id }: { disk: DiskFacts; id: string },

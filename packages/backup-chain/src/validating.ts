@@ -145,17 +145,30 @@ export async function validateVm(call: Call<unknown>, facts: VmFacts, how: Thoro
   return [...all, { name: vmAddress(facts), findings, links: 0, bytesRead: 0, story }];
 }
 
-/** Validates loose files as a chain: each on its own, never their order. */
-export async function validateLoose(
+/** Files of a chain that were opened, and what was found so far. */
+interface OpenedFiles {
+  name: string;
+  /** How many there are, opened or not. */
+  count: number;
+  links: readonly Link[];
+  findings: Finding[];
+}
+
+/** What the files of a chain come to: each on its own, never their order. */
+export async function validateOpened(
   call: Call<unknown>,
-  wish: LooseWish,
+  { name, count, links, findings }: OpenedFiles,
   { level, workers }: Thoroughness,
 ): Promise<Validated> {
-  const { links, findings } = await openLoose(call.host, wish);
-  const name = wish.files.at(-1) ?? '';
-  const validated = { name, findings, links: wish.files.length, bytesRead: 0, story: layers(wish.files.length) };
+  const validated = { name, findings, links: count, bytesRead: 0, story: layers(count) };
   if (!isClean(findings)) return validated;
-  validated.story = `${layers(links.length)}, ${await told(links)}`;
+  validated.story = `${layers(count)}, ${await told(links)}`;
   if (level === 'deep') findings.push(...(await deep(call, links, { workers, opinion: true })).findings);
   return validated;
+}
+
+/** Validates loose files as a chain. */
+export async function validateLoose(call: Call<unknown>, wish: LooseWish, how: Thoroughness): Promise<Validated> {
+  const { links, findings } = await openLoose(call.host, wish);
+  return validateOpened(call, { name: wish.files.at(-1) ?? '', count: wish.files.length, links, findings }, how);
 }

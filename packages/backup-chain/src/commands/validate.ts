@@ -1,4 +1,4 @@
-import { choice, given } from '@platter/command/flag';
+import { choice, given, optional, text } from '@platter/command/flag';
 import { verb } from '@platter/command/verb';
 import { crew } from '@platter/host/crew';
 import { refuse } from '../finding.ts';
@@ -7,6 +7,7 @@ import { looseFlags, repoFlag, rootOf, waitFlag, workersFlag } from '../root.ts'
 import { addresses, looseWish } from '../telling.ts';
 import { type Validated, validateLoose } from '../validating.ts';
 import { validateAll } from '../validating-all.ts';
+import { validateTree } from '../validating-oadp.ts';
 import { validationRecord, validationText } from '../validation.ts';
 
 export default verb({
@@ -15,6 +16,7 @@ export default verb({
   flags: {
     level: given({ ...choice('meta', 'fast', 'deep'), default: 'fast', help: 'manifests, tables too, or every byte' }),
     ...looseFlags,
+    oadp: optional({ ...text, value: 'DIR', help: 'everything import would check of this tree; no repository' }),
     ...repoFlag,
     ...workersFlag,
     ...waitFlag,
@@ -27,7 +29,7 @@ export default verb({
     ['backup-chain validate --files full.qcow2 inc1.qcow2', 'checks loose files, each on its own'],
   ],
   run: async (call) => {
-    const { level, workers, files } = call.flags;
+    const { level, workers, files, oadp } = call.flags;
     if (level === 'deep') crew.ready(workers);
     const all: Validated[] = [];
     const say = async (one: Validated, named: boolean) => {
@@ -35,6 +37,8 @@ export default verb({
       await call.emit(validationRecord(one, level), { text: validationText(one, named), name: one.name });
     };
     if (files) await say(await validateLoose(call, looseWish(call), { level, workers }), false);
+    else if (oadp !== undefined)
+      for await (const one of validateTree(call, oadp, { level, workers })) await say(one, true);
     else {
       const repo = await openRepository(call.host, rootOf(call));
       for await (const one of validateAll(call, { repo, names: await addresses(call), level, workers }))
@@ -43,7 +47,7 @@ export default verb({
     refuse(
       all.flatMap(({ findings }) => findings),
       'damage was found',
-      files ? undefined : restoreLoose,
+      files || oadp !== undefined ? undefined : restoreLoose,
     );
   },
 });

@@ -1,0 +1,153 @@
+import type { Call } from '@platter/command/call';
+import { chainOf } from './chain.ts';
+import { refuse } from './finding.ts';
+import { importPoint } from './foreign-point.ts';
+import type { Imported, ImportWish, Planned, PlannedFile } from './import.ts';
+import { diskPaths, pointName } from './layout.ts';
+import type { BackupSet, Point } from './manifest-kinds.ts';
+import { openChain } from './opening.ts';
+import { ensureDisk, heading, publishSet } from './publish.ts';
+import type { DiskFacts, VmFacts } from './repository.ts';
+import { openPoint } from './sources.ts';
+import type { Link } from './stack.ts';
+import { inOrder } from './view.ts';
+
+type Tell = (imported: Imported) => Promise<void>;
+type Taken = Pick<Point, 'capturedAt' | 'capturedAtFrom' | 'consistency'>;
+
+/** Where a disk has come to: its newest point, and its chain, open once a further point stands on it. */
+interface Tip {
+  point: Point;
+  links: Link[] | null;
+}
+
+/** A VM with one more point, as it would be read again. */
+export function withPoint(facts: VmFacts, point: Point): VmFacts {
+  const { name, uid } = point.disk;
+  const paths = diskPaths(facts.paths, name);
+  const file = pointName(point.sequence, point.id);
+  const identity = { uid, createdAt: point.capturedAt, self: '' };
+  const fresh: DiskFacts = {
+    ...{ name, paths, points: [], data: [], temporaries: [] },
+    identity: { name: 'disk.json', path: paths.identity, value: identity, fault: null },
+  };
+  const disk = facts.disks.find((one) => one.name === name) ?? fresh;
+  const points = [...disk.points, { name: file, path: `${paths.points}/${file}`, value: point, fault: null }];
+  return { ...facts, disks: [...facts.disks.filter((one) => one !== disk), { ...disk, points }] };
+}
+
+/** Makes the points and sets of an import one after another. */
+export class Importer {
+  readonly #call: Call<unknown>;
+  readonly #wish: ImportWish;
+  readonly #tips = new Map<string, Tip>();
+  readonly #uids = new Map<string, string>();
+  facts: VmFacts;
+
+  constructor(call: Call<unknown>, wish: ImportWish, facts: VmFacts) {
+    this.#call = call;
+    this.#wish = wish;
+    this.facts = facts;
+  }
+
+  /** When a moment was, and who says so: a person, its peer, or the time of its newest file. */
+  #taken({ moment, files }: Planned): Taken {
+    const { at, history } = this.#wish;
+    const consistency = 'unknown' as const;
+    if (at !== undefined) return { capturedAt: new Date(at).toISOString(), capturedAtFrom: 'given', consistency };
+    if (moment.at !== null && history.from !== 'files')
+      return { capturedAt: moment.at, capturedAtFrom: history.from, consistency };
+    const newest = Math.max(...files.map(({ link }) => Number(link.held.mtimeNs / 1_000_000n)));
+    return { capturedAt: new Date(newest).toISOString(), capturedAtFrom: 'mtime', consistency };
+  }
+
+  /** The open chain of a disk's newest point, proven to be what was captured. */
+  async #below(disk: string, tip: Tip): Promise<Link[]> {
+    const facts = this.facts.disks.find(({ name }) => name === disk);
+    if (tip.links === null && facts !== undefined) {
+      const { stack } = await openPoint(this.#call, this.facts, { disk: facts, id: tip.point.id });
+      tip.links = [...stack.links];
+    }
+    return tip.links ?? [];
+  }
+
+  /** The new point's own file, or in a dry run the one it would be made of. */
+  async #linkOf(point: Point, link: Link): Promise<Link> {
+    const { host } = this.#call;
+    if (host.dry) return link;
+    const { links, findings } = await openChain(host, { paths: diskPaths(this.facts.paths, point.disk.name) }, [point]);
+    refuse(findings, `${point.data.file} is not as it was written`);
+    return links[0] as Link;
+  }
+
+  /** What an increment stands on: the newest point of its disk. */
+  #tipOf(disk: string): Tip | undefined {
+    const facts = this.facts.disks.find(({ name }) => name === disk);
+    const point = facts && inOrder(facts).at(-1);
+    return this.#tips.get(disk) ?? (point && { point, links: null });
+  }
+
+  /** The identity of a disk, which is made with its folder when it is new. */
+  async #uidOf(disk: string, at: string): Promise<string> {
+    const fresh = this.#wish.uids.get(disk) ?? this.#call.uuid();
+    const { facts } = this;
+    const known = this.#uids.get(disk) ?? (await ensureDisk(this.#call.host, { facts, disk, uid: fresh, at }));
+    this.#uids.set(disk, known);
+    return known;
+  }
+
+  async #create({ disk, type, link }: PlannedFile, planned: Planned & { id: string }): Promise<Tip> {
+    const tip = type === 'full' ? undefined : this.#tipOf(disk);
+    const below = tip === undefined ? [] : await this.#below(disk, tip);
+    const { labels, workers, history } = this.#wish;
+    const taken = this.#taken(planned);
+    const { facts } = this;
+    const uid = await this.#uidOf(disk, taken.capturedAt);
+    const paths = diskPaths(facts.paths, disk);
+    const { checkpoint } = planned.moment;
+    const own = { id: planned.id, disk, type, uid, link, paths, below, taken, labels, workers, checkpoint };
+    const point = await importPoint({
+      call: this.#call,
+      facts,
+      parent: tip?.point ?? null,
+      from: history.from,
+      ...own,
+    });
+    this.facts = withPoint(facts, point);
+    return { point, links: [...below, await this.#linkOf(point, link)] };
+  }
+
+  async #publish(planned: Planned & { id: string }, points: readonly Point[]): Promise<BackupSet> {
+    const { namespace, vm, repo } = this.facts;
+    const members = points.map(({ disk, id, stateId, virtualSize }) => {
+      return { disk: disk.name, uid: disk.uid, point: id, stateId, virtualSize };
+    });
+    const { labels } = this.#wish;
+    const set = { ...heading('BackupSet'), repo: repo.id, namespace, vm, id: planned.id, members, labels };
+    const { attachments } = planned.moment;
+    return publishSet(this.#call.host, this.facts, { set: { ...set, ...this.#taken(planned) }, attachments });
+  }
+
+  /** On how many points one that is there rests, itself among them. */
+  #count({ disk: { name }, id }: Point): number {
+    const disk = this.facts.disks.find((one) => one.name === name);
+    return disk === undefined ? 1 : chainOf({ facts: this.facts, disk }, id).links.length;
+  }
+
+  /** Makes what is missing of a moment: its points in the order of their disks, then its set. */
+  async make(planned: Planned & { id: string }, tell: Tell): Promise<void> {
+    const points: Point[] = [];
+    for (const file of planned.files) {
+      if (file.verdict.state === 'gone') continue;
+      const outcome = file.verdict.state === 'here' ? 'exists' : 'created';
+      const tip =
+        file.verdict.state === 'here' ? { point: file.verdict.point, links: null } : await this.#create(file, planned);
+      this.#tips.set(file.disk, tip);
+      points.push(tip.point);
+      await tell({ kind: 'point', point: tip.point, outcome, links: tip.links?.length ?? this.#count(tip.point) });
+    }
+    if (planned.set.state === 'here') await tell({ kind: 'set', set: planned.set.set, outcome: 'exists' });
+    if (planned.set.state !== 'new') return;
+    await tell({ kind: 'set', set: await this.#publish(planned, points), outcome: 'created' });
+  }
+}
