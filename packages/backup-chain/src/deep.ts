@@ -4,27 +4,16 @@ import { sip } from '@platter/host/sip';
 import { check, heldImage } from '@platter/host/tools/qemu-img';
 import { canonicalTail } from '@platter/qcow2/canonical';
 import { refcounts } from '@platter/qcow2/geometry';
-import { digestAt, sameDigest } from './digest.ts';
 import type { Digests } from './digests.ts';
 import { type Finding, finding } from './finding.ts';
-import { clusterSize } from './layout.ts';
 import { checking, ours } from './opening.ts';
+import { badChunks, rotten } from './rot.ts';
 import type { Link } from './stack.ts';
 
 /** Every chunk of a file against its digest. */
 async function chunks({ name, held }: Link, digests: Digests, workers: number): Promise<Finding[]> {
   const found: Finding[] = [];
-  for await (const { count, at, sha256 } of sip(held, { workers })) {
-    const first = (at[0] as number) / clusterSize;
-    const expected = await digests.read(first, count);
-    for (let n = 0; n < count; n += 1)
-      if (!sameDigest(digestAt(sha256, n), digestAt(expected, n)))
-        found.push(
-          finding('corrupt', ['digest', name, 'its content is not what its digest says'], {
-            at: (first + n) * clusterSize,
-          }),
-        );
-  }
+  for await (const at of badChunks(sip(held, { workers }), digests)) found.push(rotten(name, at));
   return found;
 }
 

@@ -32,7 +32,13 @@ export type VmPaths = ReturnType<typeof vmPaths>;
 /** The files and folders of one disk (spec 2.2). */
 export function diskPaths(paths: VmPaths, disk: string) {
   const folder = `${paths.disks}/${disk}`;
-  return { folder, identity: `${folder}/disk.json`, points: `${folder}/points`, data: `${folder}/data` };
+  return {
+    folder,
+    identity: `${folder}/disk.json`,
+    points: `${folder}/points`,
+    data: `${folder}/data`,
+    checked: `${folder}/checked.json`,
+  };
 }
 export type DiskPaths = ReturnType<typeof diskPaths>;
 

@@ -44,7 +44,8 @@ export async function checking(path: string, check: () => Promise<Finding[]>): P
   }
 }
 
-async function digestFindings(path: string, list: ByteSource, point: Point): Promise<Finding[]> {
+/** C12's other half: whether a digest list is the one that was written. */
+export async function digestFindings(path: string, list: ByteSource, point: Point): Promise<Finding[]> {
   if ((await sha256Of(list)) === point.digests.sha256) return [];
   return [finding('corrupt', ['digest', path, 'it is not the digest list that was written'])];
 }

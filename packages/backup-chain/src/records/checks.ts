@@ -13,6 +13,8 @@ export const Finding = record('Finding', {
   message: z.string(),
   dependents: z.array(z.string()),
   fix: z.array(z.string()),
+  /** Where the guest has it, when it is in a file's data. */
+  guest: z.optional(z.nullable(z.number())),
 });
 
 /** What a validation of one object came to. */
@@ -35,4 +37,13 @@ export const BackupVerification = record('BackupVerification', {
   bytesRead: count,
   firstDifference: z.nullable(z.number()),
   differingClusters: count,
+});
+
+/** A data file that was read whole. */
+export const Scrub = record('Scrub', {
+  metadata,
+  file: z.string(),
+  bytes: count,
+  ok: z.boolean(),
+  at: z.string(),
 });
