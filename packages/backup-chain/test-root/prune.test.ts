@@ -1,136 +1,13 @@
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { cluster, Disk } from '../test/model.ts';
-import { done, type Ran, tool } from '../test/tool.ts';
+import type { Disk } from '../test/model.ts';
+import { day, dispose, pruned, simple, undoAll } from './pruning-vm.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'platter-prune-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-const day = 86_400_000;
-const begin = Date.parse('2026-01-01T12:00:00Z');
-
-/** A VM with disks that are captured day by day, and what each set must restore to. */
-class Vm {
-  readonly folder = mkdtempSync(join(folder, 'vm-'));
-  readonly root = join(this.folder, 'repo');
-  readonly disks = new Map<string, Disk>();
-  /** What each set holds, by its id. */
-  readonly sets = new Map<string, Map<string, Uint8Array>>();
-  today = begin;
-
-  async init(...names: string[]): Promise<this> {
-    mkdirSync(this.root);
-    await done(['init', '--repo', this.root]);
-    for (const name of names) this.disks.set(name, new Disk(24 * cluster).write(0, 1, 2));
-    return this;
-  }
-
-  get path(): string {
-    return join(this.root, 'vms/default/db');
-  }
-
-  run(...words: string[]): Promise<Ran> {
-    return tool([...words, '--repo', this.root], { at: this.today });
-  }
-
-  async must(...words: string[]): Promise<Ran> {
-    const ran = await this.run(...words);
-    if (ran.failure !== null) throw ran.failure;
-    expect(ran.misfits).toEqual([]);
-    return ran;
-  }
-
-  async capture(names: readonly string[] = [...this.disks.keys()], ...more: string[]): Promise<string> {
-    this.today += day;
-    const words = names.map((name) => {
-      const image = join(this.folder, `${name}.raw`);
-      this.disks.get(name)?.save(image);
-      return `${name}=${image}`;
-    });
-    const { records } = await this.must('capture', '--vm', 'db', ...words, '--format', 'raw', ...more);
-    const { id } = records.at(-1) as { id: string };
-    this.sets.set(id, new Map(names.map((name) => [name, (this.disks.get(name) as Disk).bytes.slice()])));
-    return id;
-  }
-
-  async prune(...words: string[]): Promise<Ran> {
-    return this.must('prune', ...words);
-  }
-
-  ids(kind: 'sets'): string[] {
-    return readdirSync(join(this.path, kind))
-      .filter((name) => name.endsWith('.json'))
-      .map((name) => name.slice(0, -5));
-  }
-
-  points(disk = 'data'): string[] {
-    return readdirSync(join(this.path, 'disks', disk, 'points'))
-      .sort()
-      .map((name) => name.slice(7, -5));
-  }
-
-  /** Every file of the VM outside the trash and its locks, by its bytes. */
-  files(): Map<string, string> {
-    const all = readdirSync(this.path, { recursive: true, withFileTypes: true }).filter((one) => one.isFile());
-    const paths = all.map(({ parentPath, name }) => join(parentPath, name).slice(this.path.length + 1));
-    const ours = paths.filter((path) => !path.startsWith('trash/') && path !== 'lock').sort();
-    return new Map(ours.map((path) => [path, readFileSync(join(this.path, path)).toString('latin1')]));
-  }
-
-  async entries(): Promise<{ name: string; op: string; points: string[]; sets: string[]; bytes: number }[]> {
-    const { records } = await this.must('trash', 'list');
-    return records.map((one) => ({ ...one, name: (one.metadata as { name: string }).name })) as never;
-  }
-
-  /** Every set that is there restores exactly, and all of the VM is sound. */
-  async holds(): Promise<void> {
-    await this.must('validate', '--level', 'deep');
-    for (const id of this.ids('sets'))
-      for (const [disk, bytes] of this.sets.get(id) ?? []) {
-        const to = join(this.folder, 'restored');
-        await this.must('restore', `default/db@${id}`, '--disk', disk, '--file', '--to', to, '--verify', 'full');
-        expect(readFileSync(to).equals(bytes), `${id} ${disk}`).toBe(true);
-        rmSync(to);
-      }
-  }
-
-  copy(): Vm {
-    const other = new Vm();
-    cpSync(this.root, other.root, { recursive: true });
-    for (const [name, disk] of this.disks) other.disks.set(name, disk);
-    for (const [id, set] of this.sets) other.sets.set(id, set);
-    other.today = this.today;
-    return other;
-  }
-}
-
-/** A full, three increments with overwrites and zeros, and a set for each. */
-async function simple(): Promise<{ vm: Vm; ids: [string, string, string, string] }> {
-  const vm = await new Vm().init('data');
-  const disk = vm.disks.get('data') as Disk;
-  const ids = [await vm.capture()];
-  disk.write(1, 4).zero(2);
-  ids.push(await vm.capture());
-  disk.write(2, 5).zero(0);
-  ids.push(await vm.capture());
-  disk.write(6).zero(1);
-  ids.push(await vm.capture());
-  return { vm, ids: ids as [string, string, string, string] };
-}
-
-const pruned = ({ records }: Ran) =>
-  records.at(-1) as {
-    kept: { id: string; reasons: string[] }[];
-    expired: string[];
-    actions: { op: string; points: string[] }[];
-    bytesTrashed: number;
-    bytesPurged: number;
-  };
+afterAll(dispose);
 
 describe('prune', () => {
-  it('merges what no kept set needs, folds the full, and says so', async () => {
+  it('merges what no kept set needs, folds the full, and says so; the second run finds nothing to do', async () => {
     const { vm, ids } = await simple();
     await vm.must('pin', `default/db@${ids[1]}`, '--name', 'audit');
     const ran = await vm.prune('--keep-last', '1', '--fold', 'always');
@@ -160,5 +37,122 @@ describe('prune', () => {
       bytesTrashed: 0,
     });
     expect(vm.files()).toEqual(after);
+  });
+
+  it('leaves an expired full hidden when it is not to be folded, and whole chains when nothing is to be merged', async () => {
+    const { vm, ids } = await simple();
+    const never = vm.copy();
+    expect(pruned(await never.prune('--keep-last', '1', '--fold', 'never')).actions).toEqual([]);
+    expect([never.ids('sets'), never.points()]).toEqual([[ids[3]], ids]);
+    await never.holds();
+    const disk = vm.disks.get('data') as Disk;
+    disk.write(7);
+    const next = await vm.capture(undefined, '--full');
+    const whole = vm.copy();
+    const { actions } = pruned(await whole.prune('--keep-last', '2', '--strategy', 'whole-chain'));
+    expect(actions).toEqual([]);
+    const last = pruned(await whole.prune('--keep-last', '1', '--strategy', 'whole-chain'));
+    expect(last.actions).toMatchObject([{ op: 'trash', points: [...ids].reverse().map((id) => `data@${id}`) }]);
+    expect([whole.ids('sets'), whole.points()]).toEqual([[next], [next]]);
+    await whole.holds();
+  });
+
+  it('keeps points that no set names when they came after the newest set, and lets older ones go', async () => {
+    const { vm, ids } = await simple();
+    for (const id of [ids[1], ids[3]]) rmSync(join(vm.path, 'sets', `${id}.json`));
+    expect(pruned(await vm.prune('--keep-last', '9', '--fold', 'never'))).toMatchObject({
+      expired: [],
+      actions: [{ op: 'merge', points: [`data@${ids[1]}`] }],
+    });
+    expect(vm.points()).toEqual([ids[0], ids[2], ids[3]]);
+    await vm.holds();
+  });
+
+  it('puts attachments away with their set, and brings them back with it', async () => {
+    const { vm } = await simple();
+    const note = join(vm.folder, 'note');
+    writeFileSync(note, 'hello');
+    const id = await vm.capture(undefined, '--attach', `note.txt=${note}`);
+    const newest = await vm.capture();
+    const before = vm.files();
+    await vm.prune('--keep-last', '1', '--fold', 'never');
+    expect(vm.ids('sets')).toEqual([newest]);
+    expect(existsSync(join(vm.path, 'sets', `${id}.d`))).toBe(false);
+    await undoAll(vm);
+    expect(vm.files()).toEqual(before);
+  });
+
+  it('takes a set of a time to come for the newest, and warns', async () => {
+    const { vm } = await simple();
+    const ahead = await vm.capture(undefined, '--at', '2031-01-01T00:00:00Z');
+    const ran = await vm.prune('--keep-last', '1', '--fold', 'never');
+    expect(vm.ids('sets')).toEqual([ahead]);
+    expect(ran.notes).toEqual([`default/db@${ahead} was taken at a time to come: it counts as the newest`]);
+  });
+
+  it('plans in a dry run what it then does, and changes nothing', async () => {
+    const { vm } = await simple();
+    const before = vm.files();
+    const dry = await vm.must('prune', '--keep-last', '1', '--fold', 'always', '-n');
+    expect(vm.files()).toEqual(before);
+    expect(existsSync(join(vm.path, 'trash')) && readdirSync(join(vm.path, 'trash'))).toEqual([]);
+    const wet = await vm.prune('--keep-last', '1', '--fold', 'always');
+    expect(pruned(dry).actions).toEqual(pruned(wet).actions);
+    expect(pruned(dry).bytesTrashed).toBe(pruned(wet).bytesTrashed);
+    const moves = dry.steps
+      .filter((line) => line.startsWith('mv '))
+      .map((line) => line.replace(/trash\/[^/]*/g, 'trash/E'));
+    const entries = readdirSync(join(vm.path, 'trash'), { recursive: true, withFileTypes: true });
+    const moved = entries.filter((one) => one.isFile() && one.name !== 'why.json').length;
+    expect(moves.filter((line) => line.includes('trash/E'))).toHaveLength(moved);
+  });
+});
+
+describe('damage', () => {
+  it('in what is kept: the VM is left alone, the others are pruned; 5 when it is the only one, else 7', async () => {
+    const { vm, ids } = await simple();
+    const lost = join(vm.path, 'disks/data/data', `${ids[3]}.0.qcow2`);
+    const before = vm.files();
+    const bytes = readFileSync(lost);
+    rmSync(lost);
+    expect(await vm.run('prune', '--keep-last', '1')).toMatchObject({ code: 5 });
+    writeFileSync(lost, bytes);
+    expect(vm.files()).toEqual(before);
+    rmSync(lost);
+    cpSync(join(vm.root, 'vms/default'), join(vm.root, 'vms/other'), { recursive: true });
+    const ran = await vm.run('prune', '--keep-last', '1');
+    expect([ran.code, ran.records.map(({ kind }) => kind)]).toEqual([7, ['Failure', 'Failure']]);
+  });
+
+  it('in what has expired goes with it, and the newest complete set stays', async () => {
+    const { vm, ids } = await simple();
+    const next = await vm.capture(undefined, '--full');
+    rmSync(join(vm.path, 'disks/data/data', `${ids[1]}.0.qcow2`));
+    await vm.prune('--keep-last', '1');
+    expect([vm.ids('sets'), vm.points()]).toEqual([[next], [next]]);
+    await vm.holds();
+  });
+
+  it('in the newest set: the newest complete one is kept although it is old', async () => {
+    const { vm, ids } = await simple();
+    rmSync(join(vm.path, 'disks/data/data', `${ids[3]}.0.dig`));
+    vm.today += 9 * day;
+    await vm.prune('--keep-within', '1h', '--fold', 'never');
+    expect([vm.ids('sets'), vm.points()]).toEqual([[ids[2]], ids.slice(0, 3)]);
+    await vm.holds();
+  });
+
+  it('of a manifest, or a pin of nothing: 5, and nothing is put away', async () => {
+    const { vm, ids } = await simple();
+    await vm.must('pin', `default/db@${ids[1]}`, '--name', 'audit');
+    const pin = join(vm.path, 'pins', `${ids[1]}.audit.json`);
+    const broken = vm.copy();
+    cpSync(pin, join(broken.path, 'pins', `${ids[1]}.other.json`));
+    writeFileSync(join(vm.path, 'sets', `${ids[0]}.json`), '{}\n');
+    for (const one of [vm, broken]) {
+      const before = one.files();
+      expect(await one.run('prune', '--keep-last', '1')).toMatchObject({ code: 5 });
+      expect(one.files()).toEqual(before);
+    }
   });
 });
