@@ -21,6 +21,14 @@ export interface Sides {
   end?(): Promise<void>;
 }
 
+/** What several benches look at, dear to make: made once, on one ground. */
+export interface Material {
+  needs: readonly GroundName[];
+  /** Size in bytes of the filesystem it stands on; sparse. */
+  space: number;
+  make(dir: string): Promise<void>;
+}
+
 /** A question in figures: how long ours takes, as a part of what theirs takes. */
 export interface Bench {
   /** Unique, also the name of its result file. */
@@ -34,5 +42,7 @@ export interface Bench {
   least?: number;
   /** Size in bytes of the filesystem it stands on, when it needs one; sparse. */
   space?: number;
+  /** What is in the folder before `setup`, and stays there for the next bench that looks at it. */
+  on?: Material;
   setup(dir: string): Promise<Sides> | Sides;
 }

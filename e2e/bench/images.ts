@@ -33,16 +33,18 @@ export function random(path: string, size: number, data: number): void {
   });
 }
 
-/** Writes random bytes to `count` clusters of 64 KiB, evenly spread over the first `span` bytes of a file and shifted by `shift` clusters. */
-export function scatter(path: string, count: number, { span, shift = 0 }: { span: number; shift?: number }): void {
+/**
+ * Writes random bytes to `count` clusters of 64 KiB, evenly spread over the first `span` bytes of a file and shifted by
+ * `shift` clusters; gives their offsets.
+ */
+export function scatter(path: string, count: number, { span, shift = 0 }: { span: number; shift?: number }): number[] {
   const cluster = Buffer.alloc(65_536);
   const [total, step] = [span / cluster.length, Math.floor(span / cluster.length / count)];
+  const places = Array.from({ length: count }, (_, i) => ((i * step + shift) % total) * cluster.length);
   written(path, 'r+', (fd) => {
-    for (let i = 0; i < count; i++) {
-      const at = ((i * step + shift) % total) * cluster.length;
-      writeSync(fd, randomFillSync(cluster), 0, cluster.length, at);
-    }
+    for (const at of places) writeSync(fd, randomFillSync(cluster), 0, cluster.length, at);
   });
+  return places;
 }
 
 /** Waits until a mounted filesystem has nothing left to do: XFS frees blocks in the background, a freeze ends that. */

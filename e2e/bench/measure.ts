@@ -1,6 +1,5 @@
 import { spawnSync } from 'node:child_process';
 import { cpus, release } from 'node:os';
-import { standOn } from '../ground/filesystem.ts';
 import { environment, executable, told } from '../ground/run.ts';
 import type { Bench, Side, Sides } from './bench.ts';
 import { median, paired, type Ratio } from './figures.ts';
@@ -73,10 +72,9 @@ async function race({ ours, theirs }: Sides, rounds: number): Promise<[Measured,
 
 const machine = `Node ${process.versions.node}, Linux ${release()}, ${cpus().length} x ${cpus()[0]?.model.trim()}`;
 
-/** Runs a bench on a ground of its own: one run of each side that warms up and measures memory, then the timed rounds. */
-export async function measure({ name, needs, space, rounds, reach, least = 0, setup }: Bench): Promise<Result> {
-  await using ground = await standOn(needs, space);
-  const sides = await setup(ground.path);
+/** Runs a bench in a folder: one run of each side that warms up and measures memory, then the timed rounds. */
+export async function measure({ name, rounds, reach, least = 0, setup }: Bench, dir: string): Promise<Result> {
+  const sides = await setup(dir);
   try {
     const [ours, theirs] = await race(sides, rounds);
     const also = (await sides.also?.()) ?? {};

@@ -1,6 +1,6 @@
-import { globSync } from 'node:fs';
+import { globSync, statSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { run, succeed, told } from '../ground/run.ts';
 import { random, scatter } from './images.ts';
 
@@ -63,4 +63,85 @@ export class Backups {
     globSync('**/*.qcow2', { cwd: this.repo })
       .sort()
       .map((file) => join(this.repo, file));
+}
+
+/** Where two images differ, as a `DiskDiff` says of what an image was. */
+const identity = (path: string, ref: string) => {
+  const { ino, birthtimeNs, mtimeNs, size } = statSync(path, { bigint: true });
+  return { ref, path, ino: String(ino), birthNs: String(birthtimeNs), mtimeNs: String(mtimeNs), size: Number(size) };
+};
+
+const cluster = 65_536;
+
+/** A chain of `links` points of the disk `web/data`: 1 GiB, half of it random data, then 32 clusters of it in each. */
+export class Chain {
+  readonly repo: string;
+  readonly image: string;
+
+  constructor(dir: string) {
+    this.repo = join(dir, 'repo');
+    this.image = join(dir, 'disk.raw');
+  }
+
+  #capture = (...words: string[]): string[] => {
+    const where = ['--repo', this.repo, '--vm', 'web', '--max-chain', '1024', '--format', 'raw'];
+    return ['backup-chain', 'capture', ...words, ...where, `data=${this.image}`];
+  };
+
+  async make(links: number): Promise<void> {
+    const [size, data] = [1024 * mebibyte, 512 * mebibyte];
+    await mkdir(this.repo);
+    await succeed(['backup-chain', 'init', '--repo', this.repo]);
+    random(this.image, size, data);
+    await succeed(this.#capture());
+    for (let link = 1; link < links; link++) await this.#further(link, data);
+  }
+
+  /** The argv that captures the disk by comparing all of it. */
+  byComparing = (): string[] => this.#capture('--engine', 'diff');
+
+  /** Another point: some clusters get other bytes, and the list on stdin says which. */
+  async #further(link: number, span: number): Promise<void> {
+    const from = identity(this.image, `web/data@${link}`);
+    const at = scatter(this.image, 32, { span, shift: link * 7 });
+    const to = identity(this.image, `web/data@${link + 1}`);
+    const ranges = at.sort((a, b) => a - b).map((one) => [one, cluster]);
+    const diff = { kind: 'DiskDiff', from, to, format: 'raw', ranges, zeros: [], complete: true };
+    const outcome = await run(this.#capture('-'), { stdin: `${JSON.stringify(diff)}\n` });
+    if (outcome.code !== 0) throw new Error(told(this.#capture('-'), outcome));
+  }
+
+  /** Its data files, oldest first. */
+  files = (): string[] =>
+    globSync('**/*.qcow2', { cwd: this.repo })
+      .sort()
+      .map((file) => join(this.repo, file));
+
+  /** The id of its `n`-th point, from 1 on. */
+  id = (n: number): string => basename(this.files()[n - 1] ?? '').replace(/\.\d+\.qcow2$/, '');
+
+  /** Copies of its first files in a folder, each on the one before, as QEMU wants them; gives the last. */
+  async rebased(dir: string, links: number): Promise<string> {
+    await mkdir(dir, { recursive: true });
+    const copies = this.files()
+      .slice(0, links)
+      .map((file, n) => ({ file, copy: join(dir, `${n}.qcow2`) }));
+    for (const [n, { file, copy }] of copies.entries()) {
+      await succeed(['cp', '--reflink=always', '--', file, copy]);
+      await succeed(['chmod', 'u+w', copy]);
+      const on = ['-f', 'qcow2', '-F', 'qcow2', '-b', `${n - 1}.qcow2`];
+      if (n > 0) await succeed(['qemu-img', 'rebase', '-u', ...on, copy]);
+    }
+    return copies.at(-1)?.copy ?? '';
+  }
+
+  /** The same as one nested node over the files themselves. */
+  graph = (links: number): string => {
+    const node = (on: object | null, filename: string) => ({
+      driver: 'qcow2',
+      file: { driver: 'file', filename },
+      backing: on,
+    });
+    return `json:${JSON.stringify(this.files().slice(0, links).reduce<object | null>(node, null))}`;
+  };
 }

@@ -21,7 +21,7 @@ it('runs both sides in turns, in every round, after one for memory', async () =>
     ours: side('a', ['sh', '-c', 'sleep 0.05']),
     theirs: { ...side('b', ['true']), told: () => 1 },
   });
-  const result = await measure({ name: 'x', needs: [], rounds: 3, reach: 1, setup });
+  const result = await measure({ name: 'x', needs: [], rounds: 3, reach: 1, setup }, '.');
   expect(order.join('')).toBe('abab' + 'ba' + 'ab');
   expect(result.ours.ms).toHaveLength(3);
   expect(result.theirs.ms).toEqual([1, 1, 1]);
@@ -32,7 +32,10 @@ it('runs both sides in turns, in every round, after one for memory', async () =>
 
 it('fails with what a side said when it failed', async () => {
   const failing = { label: 'a', argv: ['sh', '-c', 'echo why >&2; exit 3'] };
-  const run = measure({ name: 'x', needs: [], rounds: 1, reach: 1, setup: () => ({ ours: failing, theirs: failing }) });
+  const run = measure(
+    { name: 'x', needs: [], rounds: 1, reach: 1, setup: () => ({ ours: failing, theirs: failing }) },
+    '.',
+  );
   await expect(run).rejects.toThrow(/why/);
 });
 

@@ -1,88 +1,88 @@
-import { basename, join } from 'node:path';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { attach, type LoopDevice } from '../../ground/loops.ts';
 import { succeed } from '../../ground/run.ts';
-import type { Bench } from '../bench.ts';
-import { Backups, mebibyte } from '../repository.ts';
+import type { Bench, Material, Side } from '../bench.ts';
+import { Chain, mebibyte } from '../repository.ts';
 
 const disk = 1024 * mebibyte;
 
 /** A device to restore to, whose file has all its blocks already. */
 async function target(dir: string): Promise<LoopDevice> {
   const file = join(dir, 'target');
+  rmSync(file, { force: true });
   await succeed(['fallocate', '-l', `${disk}`, '--', file]);
   return attach(file, { directIo: true });
 }
 
-interface Chain extends Backups {
-  /** The id of its first point. */
-  first: string;
-}
-
-/** The repository with one full and `links` - 1 increments of 32 clusters. */
-async function chain(dir: string, links: number): Promise<Chain> {
-  const backups = new Backups(dir);
-  await backups.make(disk, disk / 2);
-  await succeed(backups.full());
-  const first = basename(backups.files()[0] ?? '').replace(/\.\d+\.qcow2$/, '');
-  for (let link = 1; link < links; link++) {
-    await backups.capture(await backups.change(32, { span: disk / 2, shift: link * 7 }));
-  }
-  return Object.assign(backups, { first });
-}
-
-/** The argv that restores a point to a device whose content may go. */
-const restore = ({ repo }: Backups, { device }: LoopDevice, at = 'latest'): string[] => {
-  const flags = ['--repo', repo, '--to', device, `--confirm=${device}`, '--verify', 'none'];
-  return ['backup-chain', 'restore', `web/data@${at}`, ...flags];
+const long: Material = {
+  needs: ['root', 'xfs', 'loop'],
+  space: 16 * 1024 * mebibyte,
+  make: (dir) => new Chain(dir).make(401),
 };
 
-const convert = [
-  'qemu-img',
-  'convert',
-  '-n',
-  '-t',
-  'none',
-  '-T',
-  'writeback',
-  '-m',
-  '16',
-  '-W',
-  '-f',
-  'qcow2',
-  '-O',
-  'raw',
-];
+/** Restores the point that has so many links, to a device whose content may go. */
+function restore(chain: Chain, { device }: LoopDevice, [links, check]: readonly [number, 'data' | 'none']): Side {
+  const flags = ['--repo', chain.repo, '--to', device, `--confirm=${device}`, '--verify', 'none', '--check', check];
+  const label = `restore of 1 GiB, half of it data, to a loop device: ${links} links${check === 'none' ? ', unchecked' : ''}`;
+  return { label, argv: ['backup-chain', 'restore', `web/data@${chain.id(links)}`, ...flags] };
+}
+
+const convert = ['qemu-img', 'convert', '-n', '-t', 'none', '-T', 'writeback', '-m', '16', '-W', '-O', 'raw'];
+
+const byQemu = (label: string, { device }: LoopDevice, from: readonly string[]): Side => ({
+  label: `\`qemu-img convert -n -t none -m 16 -W\` of ${label}`,
+  argv: [...convert, ...from, device],
+});
+
+/** The same from copies that stand on each other. */
+const rebased = async (chain: Chain, loop: LoopDevice, links: number): Promise<Side> =>
+  byQemu('rebased copies', loop, ['-f', 'qcow2', await chain.rebased(join(chain.repo, `../rebased-${links}`), links)]);
+
+type Theirs = (chain: Chain, loop: LoopDevice) => Promise<Side> | Side;
+
+const bench = (name: string, [rounds, reach]: readonly [number, number], sides: [Side | Theirs, Theirs]): Bench => ({
+  name: `backup-chain restore, ${name}`,
+  needs: ['root', 'xfs', 'qemu-img'],
+  rounds,
+  reach,
+  on: long,
+  setup: async (dir) => {
+    const [chain, loop] = [new Chain(dir), await target(dir)];
+    const [ours, theirs] = sides.map((side) => (typeof side === 'function' ? side(chain, loop) : side));
+    return {
+      ours: (await ours) as Side,
+      theirs: (await theirs) as Side,
+      end: () => loop[Symbol.asyncDispose](),
+    };
+  },
+});
+
+const against = (links: number, check: 'data' | 'none', figures: readonly [number, number]): Bench =>
+  bench(`${links} ${links === 1 ? 'link' : 'links'}${check === 'none' ? ', unchecked' : ''}`, figures, [
+    (chain, loop) => restore(chain, loop, [links, check]),
+    (chain, loop) => rebased(chain, loop, links),
+  ]);
+
+const reach = 1 / 0.95;
 
 export const benches: readonly Bench[] = [
-  {
-    name: 'backup-chain restore, 1 link',
-    needs: ['root', 'xfs', 'qemu-img'],
-    space: 8 * 1024 * mebibyte,
-    rounds: 9,
-    reach: 1 / 0.95,
-    setup: async (dir) => {
-      const [backups, loop] = [await chain(dir, 1), await target(dir)];
-      const theirs = [...convert, ...backups.files(), loop.device];
-      return {
-        ours: { label: 'restore of 1 GiB, half of it data, to a loop device', argv: restore(backups, loop) },
-        theirs: { label: '`qemu-img convert -n -t none -m 16 -W`', argv: theirs },
-        end: () => loop[Symbol.asyncDispose](),
-      };
-    },
-  },
-  {
-    name: 'backup-chain restore, 100 links',
-    needs: ['root', 'xfs'],
-    space: 8 * 1024 * mebibyte,
-    rounds: 5,
-    reach: 2.5,
-    setup: async (dir) => {
-      const [backups, loop] = [await chain(dir, 100), await target(dir)];
-      return {
-        ours: { label: 'restore of the 100th link, 32 clusters in each', argv: restore(backups, loop) },
-        theirs: { label: 'restore of the 1st', argv: restore(backups, loop, backups.first) },
-        end: () => loop[Symbol.asyncDispose](),
-      };
-    },
-  },
+  against(1, 'data', [9, reach]),
+  against(1, 'none', [9, reach]),
+  against(10, 'data', [7, 1.75]),
+  against(100, 'data', [5, 0.5]),
+  against(401, 'data', [3, 1 / 16]),
+  bench(
+    '401 links, graph',
+    [1, 1 / 16],
+    [
+      (chain, loop) => restore(chain, loop, [401, 'data']),
+      (chain, loop) => byQemu('one json: graph', loop, [chain.graph(401)]),
+    ],
+  ),
+  bench(
+    '401 links to 1',
+    [7, 3],
+    [(chain, loop) => restore(chain, loop, [401, 'data']), (chain, loop) => restore(chain, loop, [1, 'data'])],
+  ),
 ];
