@@ -17,6 +17,7 @@ await main(about, {
   pin: ['Keep a set from being pruned', () => import('./commands/pin.ts')],
   trash: ['List, undo or purge what was merged and pruned', () => import('./commands/trash.ts')],
   scrub: ['Read data files again, a few at a time', () => import('./commands/scrub.ts')],
+  drill: ['Prove that points can be restored, with receipts', () => import('./commands/drill.ts')],
   serve: ['Serve points read-only over NBD', () => import('./commands/serve.ts')],
   export: ['Export a point, or a set', () => import('./commands/export.ts')],
 });

@@ -1,8 +1,9 @@
 import type { Call } from '@platter/command/call';
 import { formatSize } from '@platter/units/size';
 import type { Place } from './address.ts';
-import { chainOf } from './chain.ts';
+import { chainOf, unreadable } from './chain.ts';
 import type { Point } from './manifest-kinds.ts';
+import { lastDrillOf, type Receipts, readReceipts, receiptFindings } from './receipts.ts';
 import { listVms, type Repo, readVm, type VmFacts } from './repository.ts';
 import { holding, pointAddress, pointLine, setAddress } from './telling.ts';
 import { inOrder, isHidden, pinsOn, pointRecord, setRecord, setsInOrder, standingOf } from './view.ts';
@@ -15,15 +16,18 @@ export interface Listing {
 
 type Emit = Pick<Call<unknown>, 'emit' | 'warn'>;
 
-async function listSets({ emit }: Emit, facts: VmFacts): Promise<void> {
+async function listSets({ emit }: Emit, facts: VmFacts, receipts: Receipts): Promise<void> {
   for (const set of setsInOrder(facts)) {
     const pins = pinsOn(facts, set.id);
     const name = setAddress(set);
     const members = set.members
       .map(({ disk, point }) => (point === set.id ? disk : `${disk} (of ${point})`))
       .join(', ');
-    const text = `${name}  ${set.capturedAt}  ${members}${pins.length > 0 ? `  pinned ${pins.join(', ')}` : ''}`;
-    await emit(setRecord(set, pins), { text, name });
+    const last = lastDrillOf(receipts, set);
+    const kept = pins.length > 0 ? `  pinned ${pins.join(', ')}` : '';
+    const drilled = last === null ? '' : `  drilled ${last.at} ${last.result}`;
+    const text = `${name}  ${set.capturedAt}  ${members}${kept}${drilled}`;
+    await emit(setRecord(set, pins, last), { text, name });
   }
 }
 
@@ -41,13 +45,13 @@ async function listPoints({ emit }: Emit, facts: VmFacts, { place, all }: Listin
 }
 
 /** Rows for what cannot be read; says how many there are. */
-async function listBroken({ emit, warn }: Emit, { disks, sets }: VmFacts): Promise<number> {
+async function listBroken({ emit, warn }: Emit, { disks, sets }: VmFacts, receipts: Receipts): Promise<number> {
   const leaves = [...disks.flatMap(({ points, identity }) => [identity, ...points]), ...sets];
-  const broken = leaves.filter(({ fault }) => fault !== null);
-  for (const { path, fault } of broken) {
-    const failure = { metadata: { name: path }, failure: fault?.code, message: fault?.message };
+  const broken = [...unreadable(leaves), ...receiptFindings(receipts)];
+  for (const { object, code, message } of broken) {
+    const failure = { metadata: { name: object }, failure: code, message };
     await emit({ apiVersion: 'platter.dev/v1', kind: 'Failure', ...failure }, {});
-    warn(`${path}: ${fault?.message}`);
+    warn(`${object}: ${message}`);
   }
   return broken.length;
 }
@@ -58,9 +62,10 @@ export async function listAll(call: Call<unknown>, repo: Repo, listing: Listing)
   let broken = 0;
   for (const vm of vms) {
     const facts = await readVm(call.host, repo, vm);
+    const receipts = await readReceipts(call.host, facts.paths);
     if (listing.points || listing.place?.disk != null) await listPoints(call, facts, listing);
-    else await listSets(call, facts);
-    broken += await listBroken(call, facts);
+    else await listSets(call, facts, receipts);
+    broken += await listBroken(call, facts, receipts);
   }
   return broken;
 }

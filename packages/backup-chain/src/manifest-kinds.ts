@@ -80,6 +80,38 @@ export type Why = {
   self: string;
 };
 
+export const ways = ['scratch', 'overlay', 'read'] as const;
+export const verdicts = ['ok', 'bad', 'inconclusive', 'not-checked'] as const;
+
+/** A filesystem on a disk, by the offset it begins at, and what its checker said; `rc` null when none was run. */
+export type CheckedFilesystem = { offset: number; type: string; result: (typeof verdicts)[number]; rc: number | null };
+
+/** What a drill showed of a point (spec 3.14). Of loose files nothing is known beforehand, and much is null. */
+export type Receipt = Heading<'Drill'> & {
+  repo: string | null;
+  disk: Point['disk'] | null;
+  point: string;
+  set: string | null;
+  at: string;
+  via: (typeof ways)[number];
+  engine: 'native' | 'qemu';
+  content: { recorded: string | null; found: string | null };
+  equal: boolean | null;
+  filesystems: CheckedFilesystem[];
+  /** `failed` when the content differs, a filesystem is bad, or one that was required is not proven. */
+  result: 'ok' | 'failed';
+  /** Why the content could not be had at all. */
+  failure: string | null;
+  bytes: number;
+  seconds: number;
+  host: string;
+  tool: string;
+  manifestSha256: string | null;
+  /** SHA-256 of the disk's receipt before this one. */
+  previous: string | null;
+  self: string;
+};
+
 export type Manifests = {
   Repository: Repository;
   Disk: Disk;
@@ -87,6 +119,7 @@ export type Manifests = {
   BackupSet: BackupSet;
   Pin: Pin;
   Why: Why;
+  Drill: Receipt;
 };
 export type Kind = keyof Manifests;
 export type Manifest<K extends Kind> = Manifests[K];

@@ -1,5 +1,5 @@
 import { clusterSize, formatName } from './layout.ts';
-import { engines, type Kind } from './manifest-kinds.ts';
+import { engines, type Kind, verdicts, ways } from './manifest-kinds.ts';
 import { listOf, mapOf, matching, natural, nullable, oneOf, positive, type Shape, text } from './shape.ts';
 
 const hex64 = matching(/^[0-9a-f]{64}$/);
@@ -29,6 +29,8 @@ const capture = {
   source,
 };
 
+const disk = { namespace: text, vm: text, name: text, uid: text };
+
 /** What each kind of manifest must have. */
 export const shapes: Record<Kind, Shape> = {
   Repository: { ...heading('Repository'), id: uuid, createdAt: instant, features: listOf(text) },
@@ -44,7 +46,7 @@ export const shapes: Record<Kind, Shape> = {
   BackupPoint: {
     ...heading('BackupPoint'),
     repo: uuid,
-    disk: { namespace: text, vm: text, name: text, uid: text },
+    disk,
     id,
     sequence: positive,
     type: oneOf('full', 'incremental'),
@@ -68,5 +70,16 @@ export const shapes: Record<Kind, Shape> = {
     members: listOf({ disk: text, uid: text, point: id, stateId: hex64, virtualSize: positive }, 1),
     attachments: listOf({ name: text, sha256: hex64 }),
     labels,
+  },
+  Drill: {
+    ...heading('Drill'),
+    ...{ repo: uuid, disk, point: id, set: nullable(id), at: instant },
+    ...{ via: oneOf(...ways), engine: oneOf('native', 'qemu') },
+    content: { recorded: hex64, found: nullable(hex64) },
+    equal: oneOf(true, false),
+    filesystems: listOf({ offset: natural, type: text, result: oneOf(...verdicts) }),
+    result: oneOf('ok', 'failed'),
+    ...{ failure: nullable(text), bytes: natural, host: text, tool: text },
+    ...{ manifestSha256: hex64, previous: nullable(hex64) },
   },
 };

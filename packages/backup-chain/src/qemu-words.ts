@@ -45,6 +45,14 @@ export const nbdWords = (path: string, names: readonly string[], leaves: readonl
   ...names.flatMap((name, n) => ['--export', `type=nbd,id=e${n},node-name=${leaves[n]},name=${name},writable=off`]),
 ];
 
+/** A writable image above a leaf, shown as a file; a comma in a path is written twice. */
+export const overlayWords = (leaf: string, { overlay, shown }: { overlay: string; shown: string }): string[] => [
+  ...blockdev({ driver: 'file', 'node-name': 'fo', filename: overlay }),
+  ...blockdev({ driver: 'qcow2', 'node-name': 'qo', file: 'fo', backing: leaf }),
+  '--export',
+  `type=fuse,id=e0,node-name=qo,mountpoint=${shown.replaceAll(',', ',,')},writable=on`,
+];
+
 /** Where a client finds an export, or without a name the server. */
 export const nbdUri = (path: string, name = ''): string =>
   `nbd+unix:///${name}?socket=${encodeURIComponent(path).replaceAll('%2F', '/')}`;

@@ -18,7 +18,8 @@ export interface NewFile {
 /** The place where a file of this point grows. */
 export const partOf = (path: string, id: string): string => `${dirname(path)}/.${basename(path)}.${id}.part`;
 
-async function refuseFull({ host }: Call<unknown>, { path }: NewFile, bytes: number): Promise<void> {
+/** 3 when the filesystem of a path has no room for so many bytes. */
+export async function refuseFull({ host }: Call<unknown>, path: string, bytes: number): Promise<void> {
   const { free } = await host.query(space(dirname(path)));
   if (free >= bytes) return;
   throw new Failure('refused', `will not write ${path}: there is not enough space`, {
@@ -46,7 +47,7 @@ export interface Filling {
 /** Grows a file beside its name, and gives it the name when it is whole and durable: the commit. */
 export async function writeFile(call: Call<unknown>, { file, bytes, fill, verify }: Filling): Promise<Tally> {
   const { host } = call;
-  if ((await host.query(lstat(file.part))) === null) await refuseFull(call, file, bytes);
+  if ((await host.query(lstat(file.part))) === null) await refuseFull(call, file.path, bytes);
   const left = await grow(call, file);
   const target = await host.query(hold(file.part, { write: true, direct: true }));
   try {

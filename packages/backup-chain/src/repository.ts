@@ -93,14 +93,16 @@ export async function leaf<K extends Kind>(host: Host, path: string, kind: K): P
   return { name, path, ...readManifest(kind, content) };
 }
 
-const broken = (path: string, name: string, message: string) => ({
+/** A leaf that holds no manifest, and why. */
+export const broken = (path: string, name: string, message: string) => ({
   path,
   name,
   value: null,
   fault: { code: 'corrupt' as const, message },
 });
 
-async function leaves<K extends Kind>(host: Host, folder: string, kind: K): Promise<Leaf<Manifest<K>>[]> {
+/** The manifests of one kind in a folder, those that cannot be read too. */
+export async function leaves<K extends Kind>(host: Host, folder: string, kind: K): Promise<Leaf<Manifest<K>>[]> {
   const names = (await entries(host, folder)).map(({ name }) => name);
   const manifests = names.filter((name) => name.endsWith('.json') && !isTemporary(name));
   return Promise.all(manifests.map((name) => leaf(host, `${folder}/${name}`, kind)));
@@ -150,7 +152,7 @@ export async function readVm(
     leaves(host, paths.sets, 'BackupSet'),
     entries(host, paths.sets),
     leaves(host, paths.pins, 'Pin'),
-    ...[paths.folder, paths.sets, paths.pins].map((folder) => temporariesIn(host, folder)),
+    ...[paths.folder, paths.sets, paths.pins, paths.receipts].map((folder) => temporariesIn(host, folder)),
   ]);
   const disks = await Promise.all(
     names

@@ -5,8 +5,9 @@ import { Failure } from '@platter/host/failure';
 import { formatDuration } from '@platter/units/duration';
 import { formatSize } from '@platter/units/size';
 import { addressName, type Place } from './address.ts';
+import { compactInstant } from './layout.ts';
 import type { LooseWish } from './loose.ts';
-import type { BackupSet, Point } from './manifest-kinds.ts';
+import type { BackupSet, Point, Receipt } from './manifest-kinds.ts';
 
 /** The address of a point, and of a set. */
 export const pointAddress = ({ disk, id }: Point): string =>
@@ -72,4 +73,26 @@ export function mergedText({ metadata, from, became, method, bytesWritten, bytes
   if (method === null) return `${metadata.name}  ${became}  merged before`;
   const bytes = `${formatSize(bytesWritten)} written, ${formatSize(bytesTrashed)} to trash`;
   return `${metadata.name}  ${became}  took up ${from.length} points  ${bytes}  by ${method}`;
+}
+
+const shownFilesystem = ({ type, offset, result }: Receipt['filesystems'][number]): string =>
+  `${type}${offset > 0 ? ` at ${formatSize(offset)}` : ''} ${result === 'ok' ? 'clean' : result}`;
+
+const verdictOf = ({ content, equal }: Receipt): string => {
+  if (content.found === null) return 'damaged';
+  return equal === null ? 'of no known digest' : equal ? 'equal' : 'DIFFERS';
+};
+
+const shownBy = (receipt: Receipt): string =>
+  [`content ${verdictOf(receipt)}`, ...receipt.filesystems.map(shownFilesystem)].join('  ');
+
+/** One line about a drill, without the point's address. */
+export const drilledLine = (receipt: Receipt): string =>
+  `${receipt.at}  ${receipt.result}  via ${receipt.via}  ${shownBy(receipt)}`;
+
+/** One line about a drill that was just made. */
+export function drilledText(name: string, receipt: Receipt): string {
+  const did = `${receipt.via === 'scratch' ? 'restored' : 'read'} ${formatSize(receipt.bytes)}`;
+  const took = formatDuration(Math.round(receipt.seconds * 1000));
+  return `${name}  ${did} in ${took}  ${shownBy(receipt)}  receipt ${compactInstant(Date.parse(receipt.at))}`;
 }

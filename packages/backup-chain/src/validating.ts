@@ -10,6 +10,7 @@ import { type LooseWish, openLoose } from './loose.ts';
 import type { Point } from './manifest-kinds.ts';
 import { damage, openChain } from './opening.ts';
 import { contentsOf, Unread } from './proving.ts';
+import { readReceipts, receiptFindings } from './receipts.ts';
 import type { DiskFacts, VmFacts } from './repository.ts';
 import { type Link, stackOf } from './stack.ts';
 import { summarise } from './summary.ts';
@@ -140,7 +141,8 @@ export async function validateVm(call: Call<unknown>, facts: VmFacts, how: Thoro
       all.push(await validateChain(call, { facts, disk }, { ...how, id, wanted }));
     }
   const lost = unreadable([...facts.disks.flatMap(({ points }) => points), ...facts.pins]);
-  const findings = [...lost, ...facts.sets.flatMap((set) => setFindings(facts, set))];
+  const receipts = receiptFindings(await readReceipts(call.host, facts.paths));
+  const findings = [...lost, ...receipts, ...facts.sets.flatMap((set) => setFindings(facts, set))];
   const story = `${facts.sets.length} ${facts.sets.length === 1 ? 'set' : 'sets'}`;
   return [...all, { name: vmAddress(facts), findings, links: 0, bytesRead: 0, story }];
 }

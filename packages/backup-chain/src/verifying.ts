@@ -31,12 +31,17 @@ export async function verifySample(look: Look, stack: Stack, seed: number): Prom
   return countOf(clusters) * clusterSize;
 }
 
-/** The content digest of what lies on the target; 5 unless it is that of the chain. */
-export async function verifyFull(look: Look, stack: Stack, recorded: string | null): Promise<string> {
+/** The content digest of what lies on a target. */
+export async function targetContent(look: Look): Promise<string> {
   const content = new ContentDigest(look.virtualSize);
   for await (const { cluster, digest } of targetDigests(look, [{ first: 0, end: clustersOf(look.virtualSize) }]))
     content.add(cluster, digest);
-  const found = content.hex();
+  return content.hex();
+}
+
+/** The same; 5 unless it is that of the chain. */
+export async function verifyFull(look: Look, stack: Stack, recorded: string | null): Promise<string> {
+  const found = await targetContent(look);
   if (found !== (recorded ?? (await contentOf(stack)))) throw differs(look.target.path, 0);
   return found;
 }

@@ -1,6 +1,7 @@
 import { dependents } from './chain.ts';
 import { readable } from './chain-rules.ts';
 import type { BackupSet, Point } from './manifest-kinds.ts';
+import type { LastDrill } from './receipts.ts';
 import type { DiskFacts, VmFacts } from './repository.ts';
 import { pointAddress, setAddress } from './telling.ts';
 
@@ -41,13 +42,13 @@ export function standingOf(
   };
 }
 
-/** The record of a set: its manifest and the pins on it. */
-export const setRecord = (set: BackupSet, pins: readonly string[] = []) => ({
+/** The record of a set: its manifest, the pins on it, and what its last drill showed. */
+export const setRecord = (set: BackupSet, pins: readonly string[] = [], lastDrill: LastDrill | null = null) => ({
   ...set,
   metadata: { name: setAddress(set) },
   kept: [] as string[],
   pins: [...pins],
-  lastDrill: null,
+  lastDrill,
 });
 
 /** The names of the pins on a set. */

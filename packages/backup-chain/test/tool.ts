@@ -29,13 +29,28 @@ export interface Stage {
   at?: number;
 }
 
+type Ending = { release?: () => void; close?: () => void };
+
+/** A descriptor that is closed twice may be another's by then. */
+function once(end: () => void): () => void {
+  let ended = false;
+  return () => {
+    if (!ended) end();
+    ended = true;
+  };
+}
+
 /** A machine whose locks and open files end with the verb, as they do with its process. */
 function ending(host: Host): { host: Host; end(): void } {
   const ends: (() => void)[] = [];
   const kept = <T>(answer: T): T => {
-    const { release, close } = (answer ?? {}) as { release?: () => void; close?: () => void };
-    if (release) ends.push(release);
-    if (close) ends.push(close);
+    const open = (answer ?? {}) as Ending;
+    for (const name of ['release', 'close'] as const) {
+      const end = open[name];
+      if (end === undefined) continue;
+      open[name] = once(end);
+      ends.push(open[name]);
+    }
     return answer;
   };
   const machine: Host = {

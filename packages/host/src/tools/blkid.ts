@@ -15,9 +15,20 @@ export function parseSignature(stdout: string): Signature {
   return Object.fromEntries(pairs);
 }
 
-/** The signature on a path, or null when there is none (exit 2); ambiguous or unreadable content is a Failure failed. */
-export async function signature(host: Host, path: string): Promise<Signature | null> {
-  const probe = run('blkid', ['-p', '-o', 'export', '--', path]);
+/** A part of a device or image, in bytes. */
+export interface Part {
+  at: number;
+  length: number;
+}
+
+const partWords = ({ at, length }: Part): string[] => ['-O', String(at), '-S', String(length)];
+
+/**
+ * The signature on a path or a part of it, or null when there is none (exit 2); ambiguous or unreadable content is a
+ * Failure failed.
+ */
+export async function signature(host: Host, path: string, part?: Part): Promise<Signature | null> {
+  const probe = run('blkid', ['-p', '-o', 'export', ...(part ? partWords(part) : []), '--', path]);
   const output = await host.query(probe);
   if (output.code === 0) return parseSignature(output.stdout);
   if (output.code === 2 && output.stderr.trim() === '') return null;
