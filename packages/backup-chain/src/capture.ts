@@ -1,16 +1,16 @@
 import type { Call } from '@platter/command/call';
-import { Failure } from '@platter/host/failure';
 import type { Place } from './address.ts';
-import { chainOf } from './chain.ts';
-import { readable } from './chain-rules.ts';
 import type { ChangeList } from './change-list.ts';
-import { type Decision, decide, type Parent, type Wish } from './engine.ts';
+import type { Wish } from './engine.ts';
 import { enterAny, freshId, settleIn } from './entering.ts';
 import type { BackupSet, Point } from './manifest-kinds.ts';
-import { type Origin, openOrigin } from './origin.ts';
+import { openOrigin } from './origin.ts';
 import { capturePoint } from './point.ts';
-import { type Attachment, heading, publishSet } from './publish.ts';
-import { openRepository, type VmFacts } from './repository.ts';
+import { type Prepared, prepare, tell } from './preparing.ts';
+import { type Attachment, publishSet } from './publish.ts';
+import { openRepository } from './repository.ts';
+import { type Run, setOf, takenAt } from './run.ts';
+import { rotate, tracked, trackingOf } from './tracking.ts';
 
 /** One disk to capture, as it was said. */
 export interface DiskWish {
@@ -35,78 +35,27 @@ export interface CaptureWish extends Wish {
   wait: number;
 }
 
-/** A disk that passed: what it is captured from, on what, and how. */
-export interface Prepared {
-  wish: DiskWish;
-  origin: Origin;
-  parent: Parent | null;
-  decision: Decision;
-}
-
-/** What all disks of a run have in common. */
-export interface Run {
-  wish: CaptureWish;
-  facts: VmFacts;
-  id: string;
-  taken: Pick<Point, 'capturedAt' | 'capturedAtFrom' | 'consistency'>;
-}
-
+/** A disk as it was captured. */
 export interface Captured {
   outcome: 'created' | 'unchanged';
   point: Point;
   links: number;
   bytesRead: number;
+  /** Why it was not captured by what the source marks, where it could have been. */
+  engineReason: string | null;
 }
 
-function parentOf(facts: VmFacts, name: string): Parent | null {
-  const disk = facts.disks.find((one) => one.name === name);
-  const latest = disk && readable(disk).reduce<Point | null>((a, b) => (a && a.sequence > b.sequence ? a : b), null);
-  if (!disk || !latest) return null;
-  const { links, findings } = chainOf({ facts, disk }, latest.id);
-  return { point: latest, links: links.length, findings };
+type Opened = Pick<Prepared, 'wish' | 'origin' | 'tracking'>;
+
+async function openAll({ host }: Call<unknown>, wish: CaptureWish, repo: string): Promise<Opened[]> {
+  const disks = [...wish.disks].sort((a, b) => (a.disk < b.disk ? -1 : 1));
+  const opened: Opened[] = [];
+  for (const disk of disks) {
+    const origin = await openOrigin(host, disk.path, disk.format);
+    opened.push({ wish: disk, origin, tracking: await trackingOf(host, wish, { origin, repo }) });
+  }
+  return opened;
 }
-
-function uidClash(facts: VmFacts, { disk, uid }: DiskWish): void {
-  const known = facts.disks.find(({ name }) => name === disk)?.identity.value?.uid;
-  if (uid === null || known === undefined || known === uid) return;
-  throw new Failure('refused', `will not capture ${disk}: the repository knows it as ${known}, not ${uid}`);
-}
-
-function prepare(facts: VmFacts, run: CaptureWish, [wish, origin]: readonly [DiskWish, Origin]): Prepared {
-  uidClash(facts, wish);
-  const parent = parentOf(facts, wish.disk);
-  const decision = decide(run, { parent, list: wish.list, source: origin.identity });
-  return { wish, origin, parent, decision };
-}
-
-function tell(call: Call<unknown>, { wish, decision, parent }: Prepared): void {
-  if (decision.ignored !== null) call.note(`${wish.disk}: the list of changes is not used: ${decision.ignored}`);
-  if (decision.fullReason !== 'chain-damaged') return;
-  const [first] = parent?.findings ?? [];
-  call.warn(`${wish.disk}: a new full, because its chain is damaged: ${first?.object}: ${first?.message}`);
-}
-
-const takenAt = ({ at, consistency }: CaptureWish, now: number): Run['taken'] => ({
-  capturedAt: new Date(at ?? now).toISOString(),
-  capturedAtFrom: at === undefined ? 'clock' : 'given',
-  consistency,
-});
-
-function memberOf({ point }: Captured): BackupSet['members'][number] {
-  const { disk, id, stateId, virtualSize } = point;
-  return { disk: disk.name, uid: disk.uid, point: id, stateId, virtualSize };
-}
-
-const setOf = ({ wish, facts, id, taken }: Run, captured: readonly Captured[]) => ({
-  ...heading('BackupSet'),
-  repo: facts.repo.id,
-  namespace: facts.namespace,
-  vm: facts.vm,
-  id,
-  ...taken,
-  members: captured.map(memberOf),
-  labels: wish.labels,
-});
 
 /**
  * One capture run: judges every source before anything is changed, then makes a point of each disk that changed, in
@@ -118,12 +67,10 @@ export async function capture(
   done: (captured: Captured) => Promise<void>,
 ): Promise<{ set: BackupSet; captured: Captured[] }> {
   const repo = await openRepository(call.host, wish.root);
-  const disks = [...wish.disks].sort((a, b) => (a.disk < b.disk ? -1 : 1));
-  const origins: [DiskWish, Origin][] = [];
-  for (const disk of disks) origins.push([disk, await openOrigin(call.host, disk.path, disk.format)]);
+  const opened = await openAll(call, wish, repo.id);
   const entered = await enterAny(call, repo, { ...wish.place, wait: wish.wait });
   const { facts } = entered;
-  const prepared = origins.map((one) => prepare(facts, wish, one));
+  const prepared = opened.map((one) => prepare(facts, wish, one));
   for (const one of prepared) tell(call, one);
   const now = call.now();
   await settleIn(call, entered, { wait: wish.wait, now });
@@ -131,9 +78,11 @@ export async function capture(
   const run: Run = { wish, facts, id, taken: takenAt(wish, now) };
   const captured: Captured[] = [];
   for (const one of prepared) {
-    captured.push(await capturePoint(call, run, one));
+    captured.push(await tracked(call.host, { prepared: one, facts, id }, (ready) => capturePoint(call, run, ready)));
     await done(captured.at(-1) as Captured);
   }
   const set = await publishSet(call.host, facts, { set: setOf(run, captured), attachments: wish.attachments });
+  for (const [n, one] of prepared.entries())
+    await rotate(call, one, { facts, id, isNew: captured[n]?.outcome === 'created' });
   return { set, captured };
 }

@@ -4,6 +4,7 @@ import { type Held, source } from '@platter/host/hold';
 import { hold, realpath, stat } from '@platter/host/looks';
 import { type Slab as SipSlab, sip } from '@platter/host/sip';
 import { fileLocks, writtenByQemu } from '@platter/host/tools/proc-locks';
+import { type Bitmap, bitmaps } from '@platter/qcow2/bitmaps';
 import { type Finding as ImageFinding, Refused } from '@platter/qcow2/finding';
 import { NotQcow2, parseHeader } from '@platter/qcow2/header';
 import { judge } from '@platter/qcow2/judge';
@@ -23,6 +24,8 @@ export interface Origin {
   identity: Identity;
   /** The image of a qcow2 source. */
   stack: Stack | null;
+  /** What the image itself marks of what is written to it. */
+  bitmaps: readonly Bitmap[];
 }
 
 /** Clusters of a source, in order; good until the next are asked for. */
@@ -62,6 +65,16 @@ async function imageIn(path: string, held: Held): Promise<Link | null> {
   }
 }
 
+/** The bitmaps of an image; it is refused where they break rules, for QEMU would open them. */
+async function bitmapsOf(path: string, { layer }: Link): Promise<Bitmap[]> {
+  try {
+    return await bitmaps(layer);
+  } catch (error) {
+    if (error instanceof Refused) refuseImage(path, error.findings);
+    throw error;
+  }
+}
+
 function rawSize(path: string, { kind, size }: Held, declared: boolean): number {
   if (kind === 'file' && !declared)
     throw new Failure('refused', `will not capture ${path}: it is not qcow2, and nothing says it is a raw image`, {
@@ -88,8 +101,10 @@ export async function openOrigin(host: Host, said: string, format: 'raw' | 'qcow
   const image = format === 'raw' ? null : await imageIn(path, held);
   if (format === 'qcow2' && image === null) throw new Failure('refused', `will not capture ${path}: it is not qcow2`);
   const origin = { path, held, identity: identityOf(held) };
-  if (image === null) return { ...origin, format: 'raw', size: rawSize(path, held, format === 'raw'), stack: null };
-  return { ...origin, format: 'qcow2', size: image.layer.header.size, stack: stackOf([image]) };
+  const marks = image === null ? [] : await bitmapsOf(path, image);
+  if (image === null)
+    return { ...origin, format: 'raw', size: rawSize(path, held, format === 'raw'), stack: null, bitmaps: [] };
+  return { ...origin, format: 'qcow2', size: image.layer.header.size, stack: stackOf([image]), bitmaps: marks };
 }
 
 /** The ranges of a qcow2 source that have bytes; null for a raw one, of which nothing is known. */

@@ -1,40 +1,24 @@
 import type { Call } from '@platter/command/call';
 import { Failure } from '@platter/host/failure';
 import type { Undo } from '@platter/host/undo';
-import type { Captured, Prepared, Run } from './capture.ts';
-import { chainOf } from './chain.ts';
+import type { Captured } from './capture.ts';
 import { Comparison } from './comparison.ts';
 import type { Draft, DraftPlan, Finished } from './draft.ts';
 import { commitPoint, drafting, growing } from './drafting.ts';
-import { refuse } from './finding.ts';
 import { clusterSize, type DiskPaths, diskPaths } from './layout.ts';
 import type { Point } from './manifest-kinds.ts';
-import { openChain } from './opening.ts';
 import { read } from './origin.ts';
 import { newPoint } from './point-manifest.ts';
+import type { Prepared } from './preparing.ts';
 import { ensureDisk } from './publish.ts';
 import { readBack, torn } from './read-back.ts';
 import { showPour } from './rehearsal.ts';
-import { restoreLoose } from './repository.ts';
 import { reread } from './rereading.ts';
+import { provenance, type Run } from './run.ts';
 import { bytesOf, type Clusters, countOf, merged, type Scope } from './scope.ts';
-import { type Stack, stackOf } from './stack.ts';
+import type { Stack } from './stack.ts';
+import { linksOf, openParent, parentPoint, refuseRot, type Standing } from './standing.ts';
 import { controls, scopeOf, seam } from './surveying.ts';
-
-/** The chain an incremental stands on, its files checked and held open. */
-async function openParent(
-  { host }: Call<unknown>,
-  { facts }: Run,
-  { decision, parent, wish }: Prepared,
-): Promise<Stack | null> {
-  const disk = facts.disks.find(({ name }) => name === wish.disk);
-  if (decision.type === 'full' || !parent || !disk) return null;
-  const { links } = chainOf({ facts, disk }, parent.point.id);
-  const { links: open, findings } = await openChain(host, disk, links);
-  const hint = `--full starts a new chain; ${restoreLoose}`;
-  refuse(findings, `cannot capture onto ${parent.point.id}: its chain is damaged`, hint);
-  return stackOf(open);
-}
 
 /** Who captures what, as which disk, onto what. */
 interface Making {
@@ -76,14 +60,6 @@ function refuseMoved({ prepared: { origin } }: Making): void {
   throw new Failure('busy', `${origin.path} changed while it was read`, { hint: 'capture a snapshot of it' });
 }
 
-function refuseRot({ prepared }: Making, before: string | null): void {
-  const { parent } = prepared;
-  if (before === null || before === parent?.point.contentSha256) return;
-  throw new Failure('corrupt', `cannot capture onto ${parent?.point.id}: its chain does not compose to its content`, {
-    hint: `--full starts a new chain; ${restoreLoose}`,
-  });
-}
-
 /** Makes sure that the files read back as they were written and compose to what was captured; 5 if they do not. */
 async function confirm({ call, prepared, parent, plan }: Making, content: string): Promise<void> {
   if (call.host.dry) await showPour(call.host, prepared.origin, { plan, parent });
@@ -91,41 +67,36 @@ async function confirm({ call, prepared, parent, plan }: Making, content: string
 }
 
 function pointOf({ call, run, prepared, uid }: Making, contentSha256: string, finished: Finished): Point {
-  const { decision, origin, parent, wish } = prepared;
+  const { decision, origin, wish } = prepared;
   const { ino, birthNs, mtimeNs, size } = origin.identity;
   const ref = wish.list?.to.ref ?? null;
-  const capture = {
-    engine: decision.engine,
-    fullReason: decision.fullReason,
-    checkpoint: null,
-    unproven: [],
-    tool: `backup-chain ${call.version}`,
-    source: { path: origin.path, ref, format: origin.format, ino, birthNs, mtimeNs, size, sourceRoot: null },
-  };
-  const before = decision.type === 'full' ? null : (parent?.point ?? null);
+  const source = { path: origin.path, ref, format: origin.format, ino, birthNs, mtimeNs, size, sourceRoot: null };
+  const capture = provenance(call, run, { decision, source });
+  const parent = parentPoint(standingOf(prepared));
   const { facts, id, taken } = run;
   const own = { id, type: decision.type, virtualSize: origin.size, contentSha256, capture, labels: run.wish.labels };
-  return newPoint({ ...own, facts, disk: wish.disk, uid, parent: before, taken, finished });
+  return newPoint({ ...own, facts, disk: wish.disk, uid, parent, taken, finished });
 }
 
-const linksOf = ({ decision, parent }: Prepared): number => (decision.type === 'full' ? 1 : (parent?.links ?? 0) + 1);
+const standingOf = ({ wish, parent, decision }: Prepared): Standing => ({ disk: wish.disk, parent, decision });
 
 async function made(making: Making, undo: Undo): Promise<Captured> {
   const { call, prepared, draft, paths, plan } = making;
-  const scope = await scopeOf(call.host, prepared);
+  const engineReason = prepared.decision.ignored;
+  const scope = await scopeOf(call.host, prepared, { repo: making.run.facts.repo.id, chain: making.parent });
   const { content, before, bytesRead } = await compared(making, scope);
   if (making.run.wish.verify) await reread(prepared.origin, content, making.run.wish.workers);
   refuseMoved(making);
-  refuseRot(making, before);
+  refuseRot(standingOf(prepared), before);
   const { parent } = prepared;
   if (parent && making.parent && draft.empty)
-    return { outcome: 'unchanged', point: parent.point, links: parent.links, bytesRead };
+    return { outcome: 'unchanged', point: parent.point, links: parent.links.length, bytesRead, engineReason };
   const finished = await draft.finish();
   draft.close();
   await confirm(making, content);
   const point = pointOf(making, content, finished);
   await commitPoint(call.host, { paths, plan, point }, undo);
-  return { outcome: 'created', point, links: linksOf(prepared), bytesRead };
+  return { outcome: 'created', point, links: linksOf(standingOf(prepared)), bytesRead, engineReason };
 }
 
 /** Captures one disk (spec 3.2, steps 1 and 3 to 7); nothing half made stays when it fails. */
@@ -135,7 +106,7 @@ export async function capturePoint(call: Call<unknown>, run: Run, prepared: Prep
   const paths = diskPaths(facts.paths, disk);
   const fresh = prepared.wish.uid ?? call.uuid();
   const uid = await ensureDisk(call.host, { facts, disk, uid: fresh, at: taken.capturedAt });
-  const parent = await openParent(call, run, prepared);
+  const parent = await openParent(call.host, facts, standingOf(prepared));
   const { type } = prepared.decision;
   const plan = { ...growing(paths, id), virtualSize: prepared.origin.size, type, workers: wish.workers };
   return drafting(call.host, plan, (draft, undo) =>

@@ -2,11 +2,12 @@ import type { Host } from '@platter/host/door';
 import { Failure } from '@platter/host/failure';
 import { run } from '@platter/host/looks';
 import * as z from 'zod/mini';
-import type { Prepared } from './capture.ts';
 import { clusterSize } from './layout.ts';
+import { markedScope } from './marked.ts';
 import { dataOf, type Origin } from './origin.ts';
+import type { Prepared } from './preparing.ts';
 import { type Clusters, inside, type Scope, samples, touched, without } from './scope.ts';
-import type { Range } from './stack.ts';
+import type { Range, Stack } from './stack.ts';
 
 const map = z.array(z.looseObject({ start: z.number(), length: z.number(), zero: z.boolean() }));
 
@@ -59,18 +60,25 @@ function listedScope({ wish, origin, parent }: Prepared): Scope {
 }
 
 /** What of a source has to be read for a capture, and what is zero without (spec 3.2, engines). */
-export const scopeOf = (host: Host, prepared: Prepared): Promise<Scope> | Scope =>
-  prepared.decision.engine === 'fiemap' ? listedScope(prepared) : wholeScope(host, prepared.origin);
+export async function scopeOf(
+  host: Host,
+  prepared: Prepared,
+  { repo, chain }: { repo: string; chain: Stack | null },
+): Promise<Scope> {
+  const { engine } = prepared.decision;
+  if (engine === 'bitmap') return markedScope(prepared, repo, chain);
+  return engine === 'fiemap' ? listedScope(prepared) : wholeScope(host, prepared.origin);
+}
 
 const words = 2 ** 32;
 
-/** Clusters outside a list of changes that are read all the same, to see whether the list is of this disk. */
+/** Clusters that nothing says were changed, read all the same to see whether what says so is of this disk. */
 export function controls(
   { decision, origin, parent }: Prepared,
   { read, zero }: Scope,
   random: Uint8Array,
 ): Clusters[] {
-  if (decision.engine !== 'fiemap') return [];
+  if (decision.engine === 'diff') return [];
   const length = Math.min(origin.size, parent?.point.virtualSize ?? 0);
   const listed = [...read, ...zero].sort((a, b) => a.first - b.first);
   let seed = Buffer.from(random).readUInt32BE();

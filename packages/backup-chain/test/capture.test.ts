@@ -2,11 +2,12 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { disksOf, placeOf } from '../src/asking.ts';
 import { changeLists, volumeOf } from '../src/change-list.ts';
-import { decide, type Parent, type Wish } from '../src/engine.ts';
+import { checkpointName, marksOf, strayMarks } from '../src/checkpoint.ts';
+import { decide, type Parent, type Tracking, type Wish } from '../src/engine.ts';
 import { finding } from '../src/finding.ts';
 import { countOf, inside, merged, samples, touched, without } from '../src/scope.ts';
 import { seam } from '../src/surveying.ts';
-import { point } from './points.ts';
+import { point, scene } from './points.ts';
 
 const source = { ino: '2', birthNs: '2', mtimeNs: '2', size: 131_072 };
 const list = {
@@ -16,7 +17,9 @@ const list = {
   ranges: [] as [number, number][],
   zeros: [] as [number, number][],
 };
-const parent: Parent = { point: point(3), links: 3, findings: [] };
+const parent: Parent = { point: point(3), links: [1, 2, 3].map((n) => point(n)), findings: [] };
+const tracking: Tracking = { bar: 'nobody asked for bitmaps', marks: [] };
+const sides = { parent, list: null, source, format: 'raw' as const, size: 131_072, tracking };
 const auto: Wish = { engine: 'auto', full: false, maxChain: 128 };
 
 describe('engines', () => {
@@ -50,7 +53,7 @@ describe('engines', () => {
       { engine: 'diff', ignored: expect.stringContaining('than the source') },
     ],
   ])('%s', (_, wish, before, changes, decision) =>
-    expect(decide({ ...auto, ...wish }, { parent: before, list: changes, source })).toMatchObject(decision),
+    expect(decide({ ...auto, ...wish }, { ...sides, parent: before, list: changes })).toMatchObject(decision),
   );
 
   it.each<[string, Parent | null, typeof list | null]>([
@@ -58,10 +61,105 @@ describe('engines', () => {
     ['no parent', null, list],
     ['another image', parent, { ...list, from: { ...list.from, size: 1 } }],
   ])('fiemap with %s is refused', (_, before, changes) =>
-    expect(() => decide({ ...auto, engine: 'fiemap' }, { parent: before, list: changes, source })).toThrow(
+    expect(() => decide({ ...auto, engine: 'fiemap' }, { ...sides, parent: before, list: changes })).toThrow(
       /cannot capture by a list/,
     ),
   );
+});
+
+const mark = (n: number, change: object = {}) => ({
+  id: `id-${n}`,
+  name: `platter-4be1f6c2-id-${n}`,
+  granularity: 65_536,
+  inUse: false,
+  enabled: true,
+  ...change,
+});
+const marks = (...all: ReturnType<typeof mark>[]): Tracking => ({ bar: null, marks: all });
+const barred: Tracking = { bar: 'it cannot be written', marks: [mark(3)] };
+
+describe('bitmaps of a source', () => {
+  const image = { ...sides, format: 'qcow2' as const };
+  const gone: Parent = { ...parent, point: point(3), links: [point(1), point(3)] };
+  it.each<[string, Partial<Wish>, Parent | null, Tracking, object]>([
+    ['of the newest point', {}, parent, marks(mark(3)), { engine: 'bitmap', base: point(3), tracks: true }],
+    ['asked for', { engine: 'bitmap' }, parent, marks(mark(3)), { engine: 'bitmap', base: point(3), tracks: true }],
+    ['the newest of several', {}, parent, marks(mark(1), mark(3), mark(2)), { base: point(3), ignored: null }],
+    ['of an ancestor', {}, parent, marks(mark(1)), { engine: 'bitmap', base: point(1) }],
+    ['one in use, one older', {}, parent, marks(mark(3, { inUse: true }), mark(2)), { base: point(2) }],
+    [
+      'in use',
+      {},
+      parent,
+      marks(mark(3, { inUse: true })),
+      { engine: 'diff', base: null, tracks: true, ignored: 'the bitmap of id-3 was not closed by its last writer' },
+    ],
+    [
+      'disabled',
+      {},
+      parent,
+      marks(mark(3, { enabled: false })),
+      { engine: 'diff', tracks: true, ignored: 'the bitmap of id-3 is disabled' },
+    ],
+    ['of a point that was merged', {}, gone, marks(mark(2)), { engine: 'diff', tracks: true }],
+    [
+      'none yet, asked for',
+      { engine: 'bitmap' },
+      parent,
+      marks(),
+      { engine: 'diff', type: 'incremental', tracks: true },
+    ],
+    ['none', {}, parent, marks(), { engine: 'diff', tracks: false, ignored: null }],
+    ['of no point of the chain', {}, parent, marks(mark(9)), { engine: 'diff', tracks: false, ignored: null }],
+    ['but diff is asked for', { engine: 'diff' }, parent, marks(mark(3)), { engine: 'diff', tracks: false }],
+    ['but it cannot be written', {}, parent, barred, { engine: 'diff', tracks: false, ignored: barred.bar }],
+    [
+      'a first one, asked for',
+      { engine: 'bitmap' },
+      null,
+      marks(),
+      { type: 'full', engine: 'diff', tracks: true, ignored: null },
+    ],
+    ['a full goes on with them', { maxChain: 3 }, parent, marks(mark(3)), { type: 'full', base: null, tracks: true }],
+  ])('%s', (_, wish, before, found, decision) =>
+    expect(decide({ ...auto, ...wish }, { ...image, parent: before, tracking: found })).toMatchObject(decision),
+  );
+
+  it('are not gone by for another size', () => {
+    const tracking = marks(mark(3));
+    expect(decide(auto, { ...image, size: 65_536, tracking })).toMatchObject({
+      engine: 'diff',
+      tracks: true,
+      ignored: 'the bitmap of id-3 is of another size of the disk',
+    });
+    const grown: Parent = { ...parent, point: point(3, { virtualSize: 65_536 }) };
+    expect(decide(auto, { ...image, parent: grown, size: 65_536, tracking }).engine).toBe('diff');
+  });
+
+  it('are refused where there can be none', () =>
+    expect(() => decide({ ...auto, engine: 'bitmap' }, { ...image, tracking: barred })).toThrow(
+      /cannot capture by bit/,
+    ));
+
+  it('a list of a file is not one of the image in it', () =>
+    expect(decide(auto, { ...image, list })).toMatchObject({
+      engine: 'diff',
+      ignored: expect.stringContaining('file'),
+    }));
+
+  it('carry the name of the repository and the point', () => {
+    const [repo, other] = ['4be1f6c2-6c0e-4d0e-9d54-0f6c3c9a7f11', '5be1f6c2-6c0e-4d0e-9d54-0f6c3c9a7f11'];
+    const name = checkpointName(repo, 'id-1');
+    expect(name).toBe('platter-4be1f6c2-id-1');
+    expect(marksOf([{ name }, { name: 'mine' }], repo)).toEqual([{ name, id: 'id-1' }]);
+    expect(marksOf([{ name }], other)).toEqual([]);
+  });
+
+  it('without a point are strays; those of points that were merged away are not', () => {
+    const { facts } = scene([point(1), point(3)]);
+    expect(strayMarks([mark(1), mark(2), mark(4)], facts, 'data').map(({ id }) => id)).toEqual(['id-4']);
+    expect(strayMarks([mark(1)], facts, 'other')).toHaveLength(1);
+  });
 });
 
 const line = (more: object = {}) => ({

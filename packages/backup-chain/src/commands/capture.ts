@@ -6,9 +6,10 @@ import { pointAddress, pointLine, setAddress } from '../telling.ts';
 import { pointRecord, setRecord } from '../view.ts';
 import { againstLists, wishOf } from '../wishing.ts';
 
-const recordOf = ({ point, outcome, links, bytesRead }: Captured) => ({
+const recordOf = ({ point, outcome, links, bytesRead, engineReason }: Captured) => ({
   ...pointRecord(point, { outcome, links, hidden: false, dependents: 0, restoreBytes: point.virtualSize }),
   bytesRead,
+  engineReason,
 });
 
 const lineOf = ({ point, outcome }: Captured): string =>
@@ -19,7 +20,7 @@ export default verb({
   words: [{ name: 'DISK=SOURCE', many: true }],
   flags: {
     vm: optional({ ...text, value: '[NS/]VM', help: 'whose disks they are' }),
-    engine: given({ ...choice('auto', 'diff', 'fiemap'), default: 'auto', help: 'how changes are found' }),
+    engine: given({ ...choice('auto', 'diff', 'fiemap', 'bitmap'), default: 'auto', help: 'how changes are found' }),
     full: on('start a new chain'),
     against: several({ ...text, value: 'DISK=OLD', help: 'the older revision that was captured last, still on disk' }),
     format: optional({ ...choice('raw', 'qcow2'), help: 'what the sources are; qcow2 is recognised' }),
