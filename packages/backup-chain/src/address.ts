@@ -31,6 +31,23 @@ const diskRule = rule('disk name', 63);
 /** A disk's name; Invalid with the rule. */
 export const parseDiskName = (text: string): string => checkName(diskRule, text);
 
+function isValid(parse: () => unknown): boolean {
+  try {
+    parse();
+    return true;
+  } catch (error) {
+    if (error instanceof Invalid) return false;
+    throw error;
+  }
+}
+
+/** Whether a disk can have a name that somebody else gave it. */
+export const isDiskName = (name: string): boolean => isValid(() => parseDiskName(name));
+
+/** Whether a VM can have the names that somebody else gave it. */
+export const isVmName = ({ namespace, vm }: Pick<Place, 'namespace' | 'vm'>): boolean =>
+  isValid(() => [checkName(namespaceRule, namespace), checkName(vmRule, vm)]);
+
 /** `[NS/]VM`, or `NS/VM/DISK`; the namespace is `default` unless said. Invalid with the rule. */
 export function parsePlace(text: string): Place {
   const parts = text.split('/');

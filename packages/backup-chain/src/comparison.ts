@@ -1,5 +1,14 @@
 import { Failure } from '@platter/host/failure';
-import { ContentDigest, clustersOf, digestAt, digestBytes, sameDigest, zeroDigest, zeroDigests, zeroRun } from './digest.ts';
+import {
+  ContentDigest,
+  clustersOf,
+  digestAt,
+  digestBytes,
+  sameDigest,
+  zeroDigest,
+  zeroDigests,
+  zeroRun,
+} from './digest.ts';
 import type { Draft } from './draft.ts';
 import { clusterSize } from './layout.ts';
 import type { Slab } from './origin.ts';

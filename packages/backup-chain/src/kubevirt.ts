@@ -1,6 +1,7 @@
 import type { Host } from '@platter/host/door';
 import { Failure } from '@platter/host/failure';
 import { list, realpath } from '@platter/host/looks';
+import { isDiskName } from './address.ts';
 import { usage } from './asking.ts';
 import { attachmentsOf } from './attachments.ts';
 import { document, fileBelow } from './documents.ts';
@@ -57,6 +58,9 @@ function disksFor(folder: string, vmb: Vmb | null, { disks }: Said): readonly st
     throw new Failure('refused', `${folder} does not hold ${unknown}`, {
       details: { 'there are': volumes.join(', ') },
     });
+  const odd = volumes.find((volume) => !isDiskName(volume));
+  if (odd !== undefined)
+    throw new Failure('refused', `${folder}: no disk can have the name ${JSON.stringify(odd)} here`);
   return disks.length > 0 ? disks : volumes;
 }
 

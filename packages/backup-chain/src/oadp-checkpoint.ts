@@ -1,7 +1,6 @@
 import type { Host } from '@platter/host/door';
-import { Invalid } from '@platter/units/invalid';
 import { MiB } from '@platter/units/size';
-import { parseDiskName } from './address.ts';
+import { isDiskName } from './address.ts';
 import { attachmentsOf } from './attachments.ts';
 import { document, fileBelow, type Lying } from './documents.ts';
 import { type Finding, finding } from './finding.ts';
@@ -32,21 +31,12 @@ function lyingFindings(object: string, lying: Lying, size: number | null): Findi
   return [told('refused', object, lying.fault === 'outside' ? 'it lies elsewhere' : 'it is no regular file')];
 }
 
-function isKeepable(disk: string): boolean {
-  try {
-    return parseDiskName(disk) === disk;
-  } catch (error) {
-    if (error instanceof Invalid) return false;
-    throw error;
-  }
-}
-
 /** What is wrong with a file's name: the disk it is of. */
 function nameFindings(object: string, disk: string | null, { listed, volumes }: { listed: Listed; volumes: string[] }) {
   if (disk === null) return [told('corrupt', object, `its name does not begin with "${listed.vmBackup}-"`)];
   if (volumes.length > 0 && !volumes.includes(disk))
     return [told('corrupt', object, `it is of ${disk}, which vmb.json does not name`)];
-  return isKeepable(disk) ? [] : [told('refused', object, `no disk can have the name ${JSON.stringify(disk)} here`)];
+  return isDiskName(disk) ? [] : [told('refused', object, `no disk can have the name ${JSON.stringify(disk)} here`)];
 }
 
 type File = ReturnType<typeof listedFiles>[number];
@@ -99,6 +89,17 @@ async function readObjects(host: Host, { folder, base, listed }: CheckpointWish)
   return { findings, volumes, attachments: findings.length > 0 ? [] : await attachmentsOf(host, pairs, '/') };
 }
 
+/** What is wrong with images that are all there: one disk has two, or one that `vmb.json` names has none. */
+function setFindings(object: string, disks: readonly string[], volumes: readonly string[]): Finding[] {
+  const twice = disks.filter((disk, n) => disks.indexOf(disk) !== n);
+  const lost = volumes.filter((volume) => !disks.includes(volume));
+  return [
+    ...(disks.length === 0 ? [told('corrupt', object, 'no image of it is listed')] : []),
+    ...twice.map((disk) => told('corrupt', object, `two images are of ${disk}`)),
+    ...lost.map((disk) => told('corrupt', object, `vmb.json names ${disk}, of which no image is listed`)),
+  ];
+}
+
 /** One checkpoint of a tree: its images, one of each disk, and what is wrong with any. */
 export async function readCheckpoint(
   host: Host,
@@ -107,19 +108,13 @@ export async function readCheckpoint(
   const { folder, base, listed, disks } = wish;
   const { attachments, volumes, findings } = await readObjects(host, wish);
   const files: ForeignFile[] = [];
-  const images = listedFiles(listed).filter(({ name }) => name.endsWith('.qcow2'));
-  if (images.length === 0) findings.push(told('corrupt', `${folder}/${base}`, 'no image of it is listed'));
-  for (const file of images) {
+  for (const file of listedFiles(listed).filter(({ name }) => name.endsWith('.qcow2'))) {
     const read = await readFile(host, wish, [file, volumes]);
     findings.push(...read.findings);
     if (read.found !== null) files.push(read.found);
   }
   const names = files.map(({ disk }) => disk);
-  const twice = names.find((name, n) => names.indexOf(name) !== n);
-  const lost = volumes.filter((volume) => !images.some(({ name }) => diskIn(name, listed) === volume));
-  for (const volume of lost)
-    findings.push(told('corrupt', `${folder}/${base}`, `vmb.json names ${volume}, of which no image is listed`));
-  if (twice !== undefined) findings.push(told('corrupt', `${folder}/${base}`, `two images are of ${twice}`));
+  if (findings.length === 0) findings.push(...setFindings(`${folder}/${base}`, names, volumes));
   const meant = files.filter(({ disk }) => disks.length === 0 || disks.includes(disk));
   meant.sort((a, b) => (a.disk < b.disk ? -1 : 1));
   const { id, timestamp } = listed;

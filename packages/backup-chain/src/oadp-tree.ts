@@ -1,8 +1,7 @@
 import type { Host } from '@platter/host/door';
 import { Failure } from '@platter/host/failure';
 import { list } from '@platter/host/looks';
-import { Invalid } from '@platter/units/invalid';
-import { parsePlace } from './address.ts';
+import { isVmName } from './address.ts';
 import { type Finding, finding } from './finding.ts';
 import type { History } from './foreign.ts';
 import { type Backup, readBackup, samePlace } from './oadp-backup.ts';
@@ -45,16 +44,6 @@ async function placesIn(host: Host, folder: string): Promise<Place[]> {
   return places;
 }
 
-/** Whether a VM of the tree can have its name here. */
-function isKeepable(place: Place): boolean {
-  try {
-    return samePlace(parsePlace(vmAddress(place)), place);
-  } catch (error) {
-    if (error instanceof Invalid) return false;
-    throw error;
-  }
-}
-
 async function backupsIn(host: Host, { folder, backup }: TreeWish): Promise<Backup[]> {
   const all = await foldersIn(host, `${folder}/manifests`);
   if (backup !== undefined && !all.includes(backup))
@@ -89,7 +78,7 @@ export async function readTree(host: Host, wish: TreeWish): Promise<Tree> {
   const vms: TreeVm[] = [];
   for (const place of chosen([...known, ...chains, ...named], wish)) {
     const own = told.flatMap((one) => (one.place && samePlace(one.place, place) ? [one.finding] : []));
-    if (!isKeepable(place)) findings.push(unkeepable(place));
+    if (!isVmName(place)) findings.push(unkeepable(place));
     else {
       const mine = chains.filter((one) => samePlace(one, place));
       const read = await readHistory(host, { folder, place, chains: mine, whole: backup === undefined, disks });

@@ -97,6 +97,7 @@ export async function readHistory(host: Host, wish: VmWish): Promise<Read> {
     findings.push(...one.findings);
     if (one.moment.files.length > 0) history.moments.push(one.moment);
   }
-  findings.push(...gaps(object, meant, history.moments), ...absent(object, wish, history.moments));
+  if (findings.length === 0)
+    findings.push(...gaps(object, meant, history.moments), ...absent(object, wish, history.moments));
   return { history, findings };
 }
