@@ -1,4 +1,4 @@
-import { u64, viewOf } from './bits.ts';
+import { u64, viewOf, wordsOf } from './bits.ts';
 import type { Claimant, Ledger } from './claims.ts';
 import { hostOf, isPacked, packedAt, packedLength } from './entries.ts';
 import type { Finding, Findings } from './finding.ts';
@@ -43,10 +43,11 @@ export async function surveyRefcounts(survey: Survey): Promise<Float64Array> {
   const size = header.refcount.clusters * clusterSize;
   const blocks = new Float64Array(size / 8);
   for (let from = 0; from < size; from += SLAB) {
-    const view = viewOf(await source.read(header.refcount.at + from, Math.min(SLAB, size - from)));
-    for (let at = 0; at < view.byteLength; at += 8) {
+    const raw = await source.read(header.refcount.at + from, Math.min(SLAB, size - from));
+    const [view, words] = [viewOf(raw), wordsOf(raw)];
+    for (let at = 0; at < raw.length; at += 8) {
+      if (((words[at / 4] as number) | (words[at / 4 + 1] as number)) === 0) continue;
       const host = u64(view, at);
-      if (host === 0) continue;
       const place = { field: 'refcount table entry', at: header.refcount.at + from + at };
       const sound = host % clusterSize === 0 && host + clusterSize <= fileSize;
       if (sound) own(survey, { at: host, length: clusterSize }, place);
@@ -64,11 +65,11 @@ function brokenBlock(host: number, place: Claimant): Finding {
 
 /** Tells of all that the entries of a window refer to, but for broken ones. */
 function surveyEntries({ ledger, findings }: Survey, shape: Shape, { raw, rawAt, kind }: Window): void {
-  const view = viewOf(raw);
+  const [view, words] = [viewOf(raw), wordsOf(raw)];
   for (let at = 0; at < raw.length; at += shape.entrySize) {
-    const hi = view.getUint32(at);
-    const lo = view.getUint32(at + 4);
-    if ((hi | lo) === 0 || kind[(at / shape.entrySize) * shape.units] === DAMAGED) continue;
+    if (((words[at / 4] as number) | (words[at / 4 + 1] as number)) === 0) continue;
+    const [hi, lo] = [view.getUint32(at), view.getUint32(at + 4)];
+    if (kind[(at / shape.entrySize) * shape.units] === DAMAGED) continue;
     const packed = isPacked(hi);
     const host = packed ? packedAt(shape, hi, lo) : hostOf(hi, lo);
     const free = packed

@@ -1,4 +1,4 @@
-import { viewOf } from './bits.ts';
+import { viewOf, wordsOf } from './bits.ts';
 import {
   type Broken,
   brokenBitmap,
@@ -39,23 +39,33 @@ function setCompressed(into: Table, unit: number, [host, packed]: readonly [numb
   into.packed[unit] = packed;
 }
 
-function decodeStandard(shape: Shape, view: DataView, into: Table): number {
+/** Decodes one entry that is not zero; whether it breaks no rule. */
+function decodeEntry(
+  shape: Shape,
+  [hi, lo]: readonly [number, number],
+  { into, index }: { into: Table; index: number },
+) {
+  if (brokenL2(shape, hi, lo) !== '') {
+    into.kind[index] = DAMAGED;
+    return false;
+  }
+  if (isPacked(hi)) setCompressed(into, index, [packedAt(shape, hi, lo), packedLength(shape, hi, lo)]);
+  else {
+    const host = hostOf(hi, lo);
+    into.kind[index] = (lo & 1) !== 0 ? ZERO : host === 0 ? ABSENT : DATA;
+    into.host[index] = host;
+  }
+  return true;
+}
+
+function decodeStandard(shape: Shape, raw: Uint8Array, into: Table): number {
+  const [view, words] = [viewOf(raw), wordsOf(raw)];
   let damaged = 0;
-  for (let index = 0; index < view.byteLength / 8; index++) {
-    const hi = view.getUint32(index * 8);
-    const lo = view.getUint32(index * 8 + 4);
-    if ((hi | lo) === 0) {
-      into.kind[index] = ABSENT;
-    } else if (brokenL2(shape, hi, lo) !== '') {
-      into.kind[index] = DAMAGED;
-      damaged++;
-    } else if (isPacked(hi)) {
-      setCompressed(into, index, [packedAt(shape, hi, lo), packedLength(shape, hi, lo)]);
-    } else {
-      const host = hostOf(hi, lo);
-      into.kind[index] = (lo & 1) !== 0 ? ZERO : host === 0 ? ABSENT : DATA;
-      into.host[index] = host;
-    }
+  into.kind.fill(ABSENT, 0, raw.length / 8);
+  for (let index = 0; index < raw.length / 8; index++) {
+    if (((words[index * 2] as number) | (words[index * 2 + 1] as number)) === 0) continue;
+    const entry = [view.getUint32(index * 8), view.getUint32(index * 8 + 4)] as const;
+    if (!decodeEntry(shape, entry, { into, index })) damaged++;
   }
   return damaged;
 }
@@ -99,7 +109,7 @@ function decodeExtended(shape: Shape, view: DataView, into: Table): number {
 
 /** Decodes a slice of L2 entries into the first units of `into`; returns how many entries are broken. */
 export function decode(shape: Shape, raw: Uint8Array, into: Table): number {
-  return shape.extended ? decodeExtended(shape, viewOf(raw), into) : decodeStandard(shape, viewOf(raw), into);
+  return shape.extended ? decodeExtended(shape, viewOf(raw), into) : decodeStandard(shape, raw, into);
 }
 
 /** One finding for each broken entry of a slice of L2 entries that lies at file offset `at`. */
