@@ -5,11 +5,14 @@ import { exported } from '../export.ts';
 import { common } from '../root.ts';
 
 export default verb({
-  about: 'Export a point as one image, or its chain with all that restores it; the repository is only read.',
+  about:
+    'Export a point as one image, its chain with all that restores it, or a set for OADP; only reads the repository.',
   words: [{ name: 'ADDR' }],
   flags: {
     flat: optional({ ...text, value: 'FILE', help: 'a new qcow2 image that stands alone' }),
     chain: optional({ ...text, value: 'DIR', help: 'a new folder with the files, their sums and a script' }),
+    oadp: optional({ ...text, value: 'DIR', help: 'a tree of OADP backups, into which a set goes' }),
+    backup: optional({ ...text, value: 'NAME', help: 'the backup of the tree that names the set' }),
     ...common,
   },
   mutates: true,
@@ -18,7 +21,7 @@ export default verb({
   examples: [
     ['backup-chain export shop/web/data@latest --flat data.qcow2', 'makes one image of the newest point'],
     ['backup-chain export shop/web/data@latest --chain /mnt/usb/data', 'copies the chain with sums and restore.sh'],
-    ['backup-chain export shop/web/data@latest --flat data.qcow2 -n', 'shows what it would do'],
+    ['backup-chain export shop/web@latest --oadp /mnt/bsl/tree --backup weekly-7', 'adds a set to a tree of OADP'],
   ],
   run: async (call) => {
     const record = await exported(call, call.words[0] as string);
