@@ -3,6 +3,7 @@ import type { Call } from '@platter/command/call';
 import { reading } from '@platter/command/words';
 import { Failure } from '@platter/host/failure';
 import { parsePair } from './address.ts';
+import { partOf } from './raw-file.ts';
 import type { Errand, RestoreWish } from './restore.ts';
 import { restoreScript } from './script.ts';
 import { openSources, type Source, type SourceFlags } from './sources.ts';
@@ -44,9 +45,10 @@ export async function prepareErrands(call: Call<ErrandFlags>, wish: RestoreWish)
   const { sources, isSet } = await openSources(call, call.flags.disk);
   const errands = new Map<string, Errand>();
   for (const [source, said] of aims(call, sources, isSet)) {
-    const target = await aimAt(call.host, wish, { said, needed: source.stack.virtualSize, sources: source.places });
-    const other = [...errands.values()].find((one) => one.target.facts.path === target.facts.path);
-    if (other) throw new Failure('refused', `will not write ${said}: two disks would go there`);
+    const part = (path: string) => partOf(path, source.point?.id ?? 'loose');
+    const taken = [...errands.values()].map(({ target }) => target.facts.path);
+    const aim = { said, needed: source.stack.virtualSize, sources: source.places, part, taken };
+    const target = await aimAt(call.host, wish, aim);
     errands.set(source.name, { source, target });
   }
   return errands;

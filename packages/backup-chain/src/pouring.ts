@@ -148,9 +148,14 @@ export async function blankHead(pouring: Pouring): Promise<void> {
   await pouring.host.change(flush(pouring.target));
 }
 
-/** Makes all that was written durable, then writes the head: the commit. */
+/** Makes all that was written durable, then writes the head: the commit. One that cannot be written whole is blanked again. */
 export async function commitHead(pouring: Pouring): Promise<void> {
   await pouring.host.change(flush(pouring.target));
-  await pourRanges({ ...pouring, need: { mask: null, zeros: false } }, [headOf(pouring)]);
+  try {
+    await pourRanges({ ...pouring, need: { mask: null, zeros: false } }, [headOf(pouring)]);
+  } catch (error) {
+    await blankHead(pouring).catch(() => undefined);
+    throw error;
+  }
   await pouring.host.change(flush(pouring.target));
 }

@@ -1,6 +1,7 @@
 import { basename, dirname } from 'node:path';
 import type { Call } from '@platter/command/call';
 import { create, link, remove, sync, truncate } from '@platter/host/changes';
+import type { Host } from '@platter/host/door';
 import { errno, Failure } from '@platter/host/failure';
 import type { Held } from '@platter/host/hold';
 import { hold, lstat, space } from '@platter/host/looks';
@@ -44,6 +45,12 @@ export interface Filling {
   verify(target: Held): Promise<void>;
 }
 
+/** Takes the other name of a finished file away, as the run that finished it did not. */
+export async function settle(host: Host, { path, part }: Pick<NewFile, 'path' | 'part'>): Promise<void> {
+  await host.change(remove(part));
+  await host.change(sync(dirname(path)));
+}
+
 /** Grows a file beside its name, and gives it the name when it is whole and durable: the commit. */
 export async function writeFile(call: Call<unknown>, { file, bytes, fill, verify }: Filling): Promise<Tally> {
   const { host } = call;
@@ -54,8 +61,7 @@ export async function writeFile(call: Call<unknown>, { file, bytes, fill, verify
     const tally = await fill(target, left);
     await verify(target);
     await host.change(link(file.part, file.path));
-    await host.change(remove(file.part));
-    await host.change(sync(dirname(file.path)));
+    await settle(host, file);
     return tally;
   } catch (error) {
     if (errno(error) === 'ENOSPC') await host.change(remove(file.part));

@@ -3,16 +3,17 @@ import { truncate } from '@platter/host/changes';
 import { Failure } from '@platter/host/failure';
 import type { Held } from '@platter/host/hold';
 import { hold } from '@platter/host/looks';
+import { differing } from './difference.ts';
 import { clusterSize } from './layout.ts';
 import type { Tally } from './pouring.ts';
 import { convertStack, showConversion } from './qemu.ts';
-import { partOf, writeFile } from './raw-file.ts';
-import { type Manner, writeTarget } from './restoring.ts';
+import { partOf, settle, writeFile } from './raw-file.ts';
+import { clearTail, type Manner, writeTarget } from './restoring.ts';
 import type { Source } from './sources.ts';
 import { summarise } from './summary.ts';
 import type { TargetWish } from './target.ts';
 import type { Target } from './targeting.ts';
-import { verifyFull, verifySample } from './verifying.ts';
+import { type Outcome, verify } from './verified.ts';
 
 /** How to restore, as it was said. */
 export interface RestoreWish extends TargetWish, Manner {
@@ -25,37 +26,6 @@ export interface RestoreWish extends TargetWish, Manner {
 export interface Errand {
   source: Source;
   target: Target;
-}
-
-interface Outcome {
-  tally: Tally;
-  verifiedBytes: number;
-  content: string | null;
-}
-
-/** Where samples are taken: the same places for the same state. */
-const seedOf = ({ point, stack }: Source): number =>
-  point === null ? stack.virtualSize / 512 : Number.parseInt(point.stateId.slice(0, 8), 16);
-
-function refuseMoved({ stack }: Source): void {
-  const moved = stack.links.find(({ held }) => !held.same());
-  if (moved === undefined) return;
-  throw new Failure('corrupt', `${moved.name} changed while it was read: what was restored is not to be trusted`);
-}
-
-async function verify(
-  errand: Errand,
-  held: Held,
-  wish: RestoreWish,
-): Promise<Pick<Outcome, 'verifiedBytes' | 'content'>> {
-  const { stack, point } = errand.source;
-  refuseMoved(errand.source);
-  const look = { target: held, virtualSize: stack.virtualSize, workers: wish.workers };
-  const recorded = point?.contentSha256 ?? null;
-  if (wish.verify === 'none') return { verifiedBytes: 0, content: recorded };
-  if (wish.verify === 'full')
-    return { verifiedBytes: stack.virtualSize, content: await verifyFull(look, stack, recorded) };
-  return { verifiedBytes: await verifySample(look, stack, seedOf(errand.source)), content: recorded };
 }
 
 const unchecked = ({ stack }: Source): Source['stack'] => ({
@@ -73,6 +43,7 @@ async function fill(
   if (wish.engine !== 'qemu') return writeTarget({ call, stack, target: held, manner, label });
   call.note('qemu-img writes in no order: until it ends the target may look whole and is not');
   await convertStack(call, source.stack, held);
+  await clearTail(call.host, { target: held, stack, manner });
   return { written: source.stack.virtualSize, skipped: 0, zeroed: 0 };
 }
 
@@ -107,8 +78,24 @@ async function toFile(call: Call<unknown>, errand: Errand, wish: RestoreWish): P
   return { tally, ...verified };
 }
 
+/** A file that a restore of this point made whole: only its other name is in the way. */
+async function settled(call: Call<unknown>, errand: Errand, wish: RestoreWish): Promise<Outcome> {
+  const { source, target } = errand;
+  const { path, said } = target.facts;
+  const held = await call.host.query(hold(path, { direct: true }));
+  const look = { target: held, virtualSize: source.stack.virtualSize, workers: wish.workers };
+  if (held.size !== look.virtualSize || (await differing(look, source.stack)) !== null)
+    throw new Failure('refused', `will not write ${said}: it is a file that exists`, { hint: 'choose a new name' });
+  await settle(call.host, { path, part: partOf(path, source.point?.id ?? 'loose') });
+  const tally = { written: 0, skipped: look.virtualSize, zeroed: 0 };
+  const verified = await verify(errand, held, wish);
+  held.close();
+  return { tally, ...verified };
+}
+
 function perform(call: Call<unknown>, errand: Errand, wish: RestoreWish): Promise<Outcome> {
   if (errand.target.held !== null) return toDevice(call, errand, wish);
+  if (errand.target.facts.unfinished && wish.file) return settled(call, errand, wish);
   return errand.target.facts.kind === 'file' ? inPlace(call, errand, wish) : toFile(call, errand, wish);
 }
 

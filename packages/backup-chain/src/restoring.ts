@@ -55,6 +55,15 @@ async function zeroTail(pouring: Pouring, manner: Manner, need: Need): Promise<v
   await pourZeros(pouring, { at: stack.virtualSize, length: target.size - stack.virtualSize });
 }
 
+/** Zeroes what lies behind the disk on a larger target, for an engine that leaves it as it was. */
+export async function clearTail(host: Host, { stack, target, manner }: Pick<Job, 'stack' | 'target' | 'manner'>) {
+  const need: Need = { mask: null, zeros: true };
+  const tally: Tally = { written: 0, skipped: 0, zeroed: 0 };
+  const pouring = { host, stack, target, need, tally, workers: manner.workers, progress: () => {} };
+  await zeroTail(pouring, manner, need);
+  await host.change(flush(target));
+}
+
 /** What a target needs: all of it, or with `delta` what differs; null when it is as it should be. */
 async function needOf(pouring: Pouring, manner: Manner): Promise<Need | 'all' | null> {
   if (!manner.delta) return 'all';

@@ -13,8 +13,10 @@ export interface TargetFacts {
   size: number;
   sector: number;
   readOnly: boolean;
-  /** The repository, or one of the files to restore, lies on it. */
+  /** The repository, or one of the files to restore, lies on it; of a file: it is one of these, or lies in there. */
   holdsSource: boolean;
+  /** A restore of the same point made it whole, and was killed before it took the other name of it away. */
+  unfinished: boolean;
 }
 
 export interface TargetWish {
@@ -39,12 +41,17 @@ const bySize = ({ size }: TargetFacts, needed: number): Notes => ({
   details: { size: `${formatSize(size)}, needed ${formatSize(needed)}` },
 });
 
-function judgeAbsent({ said, path }: TargetFacts, { file }: TargetWish): Failure | null {
+const within = 'it is a part of what is to be restored from';
+
+function judgeAbsent({ said, path, holdsSource }: TargetFacts, { file }: TargetWish): Failure | null {
   if (path.startsWith('/dev/')) return refusal(said, 'there is no such device');
+  if (holdsSource) return refusal(said, within);
   return file ? null : refusal(said, 'it does not exist', { hint: '--file makes a new raw file' });
 }
 
 function judgeFile(facts: TargetFacts, wish: TargetWish): Failure | null {
+  if (facts.holdsSource) return refusal(facts.said, within);
+  if (facts.unfinished && wish.file) return null;
   if (wish.delta && confirmed(facts, wish)) return null;
   return refusal(facts.said, 'it is a file that exists', {
     hint: `a new name and --file, or --delta --confirm=${facts.said}`,

@@ -3,9 +3,10 @@ import { majorMinor } from '@platter/host/device';
 import type { Host, Stat } from '@platter/host/door';
 import { Failure } from '@platter/host/failure';
 import type { Held } from '@platter/host/hold';
-import { hold, realpath, stat, text } from '@platter/host/looks';
+import { hold, lstat, realpath, stat, text } from '@platter/host/looks';
 import { signature } from '@platter/host/tools/blkid';
 import { type Content, judgeContent, judgeTarget, type TargetFacts, type TargetWish } from './target.ts';
+import { usersOf } from './users.ts';
 
 /** A target that may be written: a device held to the end, or the place of a file. */
 export interface Target {
@@ -47,13 +48,45 @@ async function liesOn(host: Host, path: string, target: Stat): Promise<boolean> 
   return part !== null && whole !== null && part.startsWith(`${whole}/`);
 }
 
-async function factsOf(host: Host, said: string, sources: readonly string[]): Promise<TargetFacts> {
+const same = (a: Stat | null, b: Stat | null): boolean => a !== null && a.dev === b?.dev && a.ino === b.ino;
+
+/** Whether a path is a source, or lies in one. */
+async function isPartOf(host: Host, path: string, source: string): Promise<boolean> {
+  const real = (await host.query(realpath(source))) ?? source;
+  if (`${path}/`.startsWith(`${real}/`)) return true;
+  return same(await host.query(stat(path)), await host.query(stat(source)));
+}
+
+/** What is there by a name that leads nowhere: a symbolic link, or nothing. */
+const nothing = async (host: Host, path: string) =>
+  (await host.query(lstat(path))) === null ? ('absent' as const) : ('link' as const);
+
+async function factsOf(host: Host, { said, sources, part }: Aim): Promise<TargetFacts> {
   const path = await resolved(host, said);
   const found = await host.query(stat(path));
-  const base = { said, path, size: found?.size ?? 0, sector: 512, readOnly: false, holdsSource: false };
-  if (found?.kind !== 'block') return { ...base, kind: found?.kind ?? 'absent' };
-  const on = await Promise.all(sources.map((source) => liesOn(host, source, found)));
-  return { ...base, kind: 'block', ...(await deviceFacts(host, found)), holdsSource: on.includes(true) };
+  const base = { said, path, size: found?.size ?? 0, sector: 512, readOnly: false, unfinished: false };
+  const holds = (look: (source: string) => Promise<boolean>) =>
+    Promise.all(sources.map(look)).then((answers) => answers.includes(true));
+  if (found?.kind === 'block') {
+    const holdsSource = await holds((source) => liesOn(host, source, found));
+    return { ...base, kind: 'block', ...(await deviceFacts(host, found)), holdsSource };
+  }
+  const holdsSource = await holds((source) => isPartOf(host, path, source));
+  const unfinished = found?.kind === 'file' && same(found, await host.query(lstat(part(path))));
+  return { ...base, kind: found?.kind ?? (await nothing(host, path)), holdsSource, unfinished };
+}
+
+/** Claims a device to the end of the run; one that is in use is told with who uses it. */
+async function claim(host: Host, { said, path }: TargetFacts): Promise<Held> {
+  try {
+    return await host.query(hold(path, { write: true, exclusive: true, direct: true }));
+  } catch (error) {
+    if (!(error instanceof Failure) || error.kind !== 'busy') throw error;
+    const found = await host.query(stat(path));
+    const users = found === null ? [] : await usersOf(host, found.rdev);
+    const by = users.length > 0 ? users.join(', ') : 'another program holds it';
+    throw new Failure('busy', `will not write ${said}: it is in use`, { details: { by }, cause: error });
+  }
 }
 
 /** What blkid finds on a device; anything but a clear yes or no is "could not tell". */
@@ -74,15 +107,22 @@ export interface Aim {
   said: string;
   needed: number;
   sources: readonly string[];
+  /** What a new file at a path grows under. */
+  part(path: string): string;
+  /** Where other disks of the run go. */
+  taken: readonly string[];
 }
 
 /** Judges a target and, when it is a device, holds it to the end of the run (spec 3.8). */
-export async function aimAt(host: Host, wish: TargetWish, { said, needed, sources }: Aim): Promise<Target> {
-  const facts = await factsOf(host, said, sources);
+export async function aimAt(host: Host, wish: TargetWish, aim: Aim): Promise<Target> {
+  const { needed } = aim;
+  const facts = await factsOf(host, aim);
+  if (aim.taken.includes(facts.path))
+    throw new Failure('refused', `will not write ${aim.said}: two disks would go there`);
   const refusal = judgeTarget(facts, wish, needed);
   if (refusal !== null) throw refusal;
   if (facts.kind !== 'block') return { facts, held: null };
-  const held = await host.query(hold(facts.path, { write: true, exclusive: true, direct: true }));
+  const held = await claim(host, facts);
   const objection = judgeContent(facts, wish, [await contentOf(host, facts.path), needed]);
   if (objection === null) return { facts, held };
   held.close();

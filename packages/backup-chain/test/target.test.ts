@@ -10,6 +10,7 @@ const device: TargetFacts = {
   sector: 512,
   readOnly: false,
   holdsSource: false,
+  unfinished: false,
 };
 const plain: TargetWish = { file: false, delta: false, keepTail: false, confirm: undefined };
 const why = (facts: Partial<TargetFacts>, wish: Partial<TargetWish> = {}, needed = 40 * gib): string | undefined =>
@@ -27,6 +28,15 @@ describe('targets', () => {
     ['a file that exists', { kind: 'file' }, { file: true }, /exists/],
     ['a file, only --delta', { kind: 'file' }, { delta: true }, /exists/],
     ['a file, --delta and confirmed', { kind: 'file' }, { delta: true, confirm: '/dev/vdb' }, undefined],
+    ['a file that a killed restore finished', { kind: 'file', unfinished: true }, { file: true }, undefined],
+    [
+      'a file of the chain itself',
+      { kind: 'file', holdsSource: true },
+      { delta: true, confirm: '/dev/vdb' },
+      /a part of/,
+    ],
+    ['a new file in the repository', { kind: 'absent', path: '/r/x', holdsSource: true }, { file: true }, /a part of/],
+    ['a symbolic link that leads nowhere', { kind: 'link', path: '/x' }, { file: true }, /link/],
     ['a device, but --file', {}, { file: true }, /block device/],
     ['read-only', { readOnly: true }, {}, /read-only/],
     ['too small', { size: 40 * gib - 512 }, {}, /too small/],

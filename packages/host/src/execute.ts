@@ -82,12 +82,15 @@ interface Ended {
   cause?: unknown;
 }
 
-/** `setpriv` answers 127 for a program that is not there, and is itself the missing one when execa says ENOENT. */
+/** What `setpriv`, or `prlimit` behind it, says of a program that is not there. */
+const failedToExecute = /^(?:setpriv|prlimit): failed to execute ([^:]+):/;
+
+/** A program that is not there is answered with 127; `setpriv` is itself the missing one when execa says ENOENT. */
 function judge(program: Program, ended: Ended): Output {
   const stderr = String(ended.stderr ?? '');
-  const absent = ended.exitCode === 127 && stderr.startsWith('setpriv: failed to execute');
-  if (absent || ended.code === 'ENOENT') {
-    const name = absent ? program.program : 'setpriv';
+  const absent = ended.exitCode === 127 ? failedToExecute.exec(stderr)?.[1] : undefined;
+  if (absent !== undefined || ended.code === 'ENOENT') {
+    const name = absent ?? 'setpriv';
     throw new Failure('unsupported', `${name} is not installed`, { hint: `apt-get install ${packageOf(name)}` });
   }
   if (ended.code !== undefined && ended.exitCode === undefined && constants.errno[ended.code as 'EIO'] !== undefined)
