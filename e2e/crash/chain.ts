@@ -31,7 +31,7 @@ export const first = async (dir: string): Promise<void> => {
   await succeed(capturing(dir));
 };
 
-const vm = (dir: string): string => join(repo(dir), 'vms/default/db');
+export const vm = (dir: string): string => join(repo(dir), 'vms/default/db');
 export const disk = (dir: string): string => join(vm(dir), 'disks/data');
 
 interface Point {
@@ -47,8 +47,8 @@ async function manifests<T>(folder: string): Promise<T[]> {
   return Promise.all(real.map(async (name) => JSON.parse(await readFile(join(folder, name), 'utf8')) as T));
 }
 
-const points = (dir: string): Promise<Point[]> => manifests<Point>(join(disk(dir), 'points'));
-const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest();
+export const points = (dir: string): Promise<Point[]> => manifests<Point>(join(disk(dir), 'points'));
+const sha256 = (bytes: Uint8Array | string) => createHash('sha256').update(bytes).digest();
 
 /** Every chunk of a point's file is what its list says, and the list is what the manifest says. */
 async function intact(dir: string, { data, digests }: Point): Promise<void> {
@@ -79,19 +79,47 @@ async function published(dir: string): Promise<Map<string, string>> {
   return new Map(await Promise.all(all));
 }
 
-/** What was there is as it was; every point is sound to the last byte, and every set names points that are there. */
-export async function sound(dir: string): Promise<void> {
+/** Every point is sound to the last byte, and every set names points that are there. */
+async function consistent(dir: string): Promise<void> {
   const all = await points(dir);
   for (const point of all) await intact(dir, point);
   const sets = await manifests<{ members: { point: string }[] }>(join(vm(dir), 'sets'));
   const ids = all.map(({ id }) => id);
   for (const { members } of sets) for (const { point } of members) expect(ids).toContain(point);
-  const before = JSON.parse(await readFile(join(dir, 'before.json'), 'utf8').catch(() => '{}')) as Record<
-    string,
-    string
-  >;
+}
+
+const remembered = async (dir: string): Promise<Record<string, string>> =>
+  JSON.parse(await readFile(join(dir, 'before.json'), 'utf8').catch(() => '{}'));
+
+/** What was there is as it was, and all of it is consistent. */
+export async function sound(dir: string): Promise<void> {
+  await consistent(dir);
   const now = await published(dir);
-  for (const [path, digest] of Object.entries(before)) expect(now.get(path), path).toBe(digest);
+  for (const [path, digest] of Object.entries(await remembered(dir))) expect(now.get(path), path).toBe(digest);
+}
+
+/** What lies in the trash and the manifests that were replaced, by the paths they had and their bytes. */
+async function trashed(dir: string): Promise<Set<string>> {
+  const found = new Set<string>();
+  const folder = join(vm(dir), 'trash');
+  for (const entry of existsSync(folder) ? await readdir(folder) : []) {
+    const paths = await readdir(join(folder, entry), { recursive: true });
+    for (const path of paths.filter((name) => /\.(qcow2|dig|json)$/.test(name))) {
+      const bytes = await readFile(join(folder, entry, path));
+      found.add(`vms/default/db/${path} ${sha256(bytes).toString('hex')}`);
+      const { replaced } = path === 'why.json' ? JSON.parse(bytes.toString()) : { replaced: null };
+      if (replaced) found.add(`vms/default/db/${replaced.path} ${sha256(replaced.before).toString('hex')}`);
+    }
+  }
+  return found;
+}
+
+/** What was there is as it was, in its place or in the trash, and all that is not is consistent. */
+export async function soundOrTrashed(dir: string): Promise<void> {
+  await consistent(dir);
+  const [now, gone] = [await published(dir), await trashed(dir)];
+  for (const [path, digest] of Object.entries(await remembered(dir)))
+    if (now.get(path) !== digest) expect(gone).toContain(`${path} ${digest}`);
 }
 
 /** The same, and the tool's own proofs hold. */
@@ -108,11 +136,9 @@ export async function remember(dir: string): Promise<void> {
 export async function tidy(dir: string): Promise<void> {
   const paths = (await readdir(repo(dir), { recursive: true })).filter((path) => !path.includes('/trash'));
   expect(paths.filter((path) => path.includes('.tmp-'))).toEqual([]);
-  const ids = new Set((await points(dir)).map(({ id }) => id));
-  const orphans = paths
-    .filter((path) => /\.(qcow2|dig)$/.test(path))
-    .filter((path) => !ids.has(basename(path).split('.')[0] ?? ''));
-  expect(orphans).toEqual([]);
+  const named = (await points(dir)).flatMap(({ data, digests }) => [data.file, digests.file]);
+  const files = paths.filter((path) => /\.(qcow2|dig)$/.test(path)).map((path) => basename(path));
+  expect(files.sort()).toEqual(named.sort());
 }
 
 /** `platter-content/1` of a disk (its spec, 2.4), reckoned anew. */

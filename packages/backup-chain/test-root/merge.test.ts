@@ -1,6 +1,10 @@
-import { readdirSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { hash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Host } from '@platter/host/door';
 import { local } from '@platter/host/local';
+import { shown } from '@platter/host/shown';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { effort } from '../../../e2e/ground/effort.ts';
@@ -11,6 +15,7 @@ import { spans, stackOf } from '../src/stack.ts';
 import { cluster, Disk } from '../test/model.ts';
 import { done, tool } from '../test/tool.ts';
 import { History, statesOf, steps } from './history.ts';
+import { flip } from './repository.ts';
 
 const merge = (history: History, run: string, ...more: string[]) =>
   tool(['merge', `default/db/data@${run}`, '--repo', history.root, ...more]);
@@ -66,6 +71,143 @@ describe('merge', () => {
     expect((await merge(history, `${full}..latest`)).records).toMatchObject([{ from: [full, two], became: 'full' }]);
     expect(history.ids).toEqual([last]);
     await holds(history);
+  });
+});
+
+/** The files of a repository and their bytes. */
+const everything = (history: History): Map<string, string> => {
+  const files = readdirSync(history.root, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  const paths = files.map((entry) => join(entry.parentPath, entry.name)).filter((path) => !/\/(lock|use)$/.test(path));
+  return new Map(paths.sort().map((path) => [path, hash('sha256', readFileSync(path))]));
+};
+
+describe('refusals', () => {
+  const none = '20000101T000000Z-0000';
+  it.each<[string, (ids: readonly string[]) => string, number]>([
+    ['what is no run of points', () => 'latest', 2],
+    ['a first point that is no id', ([, one]) => `@${one}..latest`, 2],
+    ['a first point that is not there', () => `${none}..latest`, 3],
+    ['a last point that is not there', ([, one]) => `${one}..${none}`, 3],
+    ['a last point that comes before the first', ([, one, two]) => `${two}..${one}`, 3],
+    ['a point with itself', ([, one]) => `${one}..${one}`, 3],
+    ['an id that can mean several', ([, one]) => `${one?.slice(0, 8)}..latest`, 3],
+  ])('%s', async (_, run, code) => {
+    using history = await simple();
+    const before = everything(history);
+    expect((await merge(history, run(history.ids))).code).toBe(code);
+    expect(everything(history)).toEqual(before);
+  });
+
+  it('a point that a set names, naming the set', async () => {
+    using history = await simple();
+    const [, one, two] = history.ids as [string, string, string];
+    const image = join(history.folder, 'disk.raw');
+    await done(['capture', '--repo', history.root, '--vm', 'db', `data=${image}`, '--format', 'raw']);
+    const [set = ''] = readdirSync(join(history.vm, 'sets'));
+    const newest = history.ids.at(-1) as string;
+    const disk = new Disk(0);
+    disk.bytes = (history.states.get(newest) as Uint8Array).slice();
+    disk.write(9).save(image);
+    await done(['capture', '--repo', history.root, '--vm', 'db', `data=${image}`, '--format', 'raw']);
+    const before = everything(history);
+    const { code, failure } = await merge(history, `${one}..latest`);
+    expect(code).toBe(3);
+    expect(failure).toMatchObject({ details: { by: `default/db@${set.slice(0, -5)}` } });
+    expect(everything(history)).toEqual(before);
+    expect((await merge(history, `${one}..${two}`)).code).toBe(0);
+  });
+
+  it('a chain that is damaged: 5, naming the file', async () => {
+    using history = await simple();
+    const [, one, two] = history.ids as [string, string, string];
+    flip(join(history.disk, 'data', `${two}.0.qcow2`), 2 * cluster + 9);
+    const before = everything(history);
+    const { code, failure } = await merge(history, `${one}..${two}`);
+    expect(code).toBe(5);
+    expect(failure?.message).toContain(`${two}.0.qcow2`);
+    expect(everything(history)).toEqual(before);
+  });
+
+  it('a locked VM: 4; another disk or VM: 3', async () => {
+    using history = await simple();
+    const lock = await local().change({ op: 'lock', path: join(history.vm, 'lock') });
+    expect((await merge(history, `${history.ids[1]}..latest`)).code).toBe(4);
+    lock.release();
+    const run = `${history.ids[1]}..latest`;
+    for (const place of ['default/db/other', 'default/web/data'])
+      expect((await tool(['merge', `${place}@${run}`, '--repo', history.root])).code).toBe(3);
+  });
+});
+
+describe('order', () => {
+  it('durable files in place, the entry of the trash, the manifest, and then what it made needless', async () => {
+    using history = await simple();
+    const [, one, two] = history.ids as [string, string, string];
+    const machine = local();
+    const seen: string[] = [];
+    const host: Host = {
+      dry: false,
+      query: (query) => machine.query(query),
+      change: (change) => {
+        seen.push(
+          shown(change)
+            .replaceAll(`${history.vm}/`, '')
+            .replaceAll(/\S+-merge-\S{4}/g, 'ENTRY'),
+        );
+        return machine.change(change);
+      },
+    };
+    await done(['merge', `default/db/data@${one}..${two}`, '--repo', history.root], { host });
+    const steps = seen.filter((line) => /^(sync|mv)|why.json/.test(line)).map((line) => line.split(' > ')[0] ?? '');
+    const [data, points] = ['disks/data/data', 'disks/data/points'];
+    const manifest = `${points}/000003-${two}.json`;
+    const moved = (name: string) => `mv -T -- ${name} ENTRY/${name}`;
+    expect(steps.map((line) => (line.includes('why.json') ? 'why.json' : line))).toEqual([
+      `sync -- ${data}/.tmp-${two}.1.qcow2`,
+      `sync -- ${data}/.tmp-${two}.1.dig`,
+      `mv -T -- ${data}/.tmp-${two}.1.qcow2 ${data}/${two}.1.qcow2`,
+      `mv -T -- ${data}/.tmp-${two}.1.dig ${data}/${two}.1.dig`,
+      `sync -- ${data}`,
+      'why.json',
+      'sync -- ENTRY',
+      'sync -- trash',
+      `mv -T -- ${points}/.tmp-000003-${two}.json ${manifest}`,
+      `sync -- ${points}`,
+      'sync -- ENTRY',
+      'sync -- ENTRY/disks',
+      'sync -- ENTRY/disks/data',
+      moved(`${points}/000002-${one}.json`),
+      ...[one, two].flatMap((id) => [moved(`${data}/${id}.0.qcow2`), moved(`${data}/${id}.0.dig`)]),
+      `sync -- ENTRY/${points}`,
+      `sync -- ${points}`,
+      `sync -- ENTRY/${data}`,
+      `sync -- ${data}`,
+    ]);
+  });
+
+  it('a dry run shows it and does nothing of it; what it prints for the data gives the same', async () => {
+    using history = await simple();
+    const [full, one, two] = history.ids as [string, string, string];
+    const before = everything(history);
+    const dry = await merge(history, `${one}..${two}`, '-n');
+    expect(everything(history)).toEqual(before);
+    const { records } = await merge(history, `${one}..${two}`);
+    expect(dry.records).toEqual(records);
+    const lines = dry.steps.filter((line) => line.startsWith('qemu-img'));
+    expect(lines.map((line) => line.split(' ')[1])).toEqual(['create', 'rebase', 'rebase']);
+    const trash = join(history.vm, 'trash', readdirSync(join(history.vm, 'trash'))[0] ?? '', 'disks/data/data');
+    const file = join(history.folder, 'by-hand.qcow2');
+    const here = (line: string) =>
+      line.replaceAll(/\S+\.tmp-\S+/g, file).replaceAll(new RegExp(`[^"]*/(${one}|${two})`, 'g'), `${trash}/$1`);
+    execFileSync('sh', ['-euc', lines.map(here).join('\n')]);
+    const node = (name: string, backing: object | null) => ({
+      driver: 'qcow2',
+      file: { driver: 'file', filename: name },
+      backing,
+    });
+    const chain = `json:${JSON.stringify(node(file, node(join(history.disk, 'data', `${full}.0.qcow2`), null)))}`;
+    execFileSync('qemu-img', ['convert', '-O', 'raw', chain, `${file}.raw`]);
+    expect(readFileSync(`${file}.raw`).equals(history.states.get(two) ?? Buffer.of())).toBe(true);
   });
 });
 
