@@ -37,16 +37,14 @@ const btrfsCheck: Checker = {
   judge: (code) => (code === 0 ? 'ok' : 'bad'),
 };
 
-const checkers: Readonly<Record<string, Checker>> = {
-  ext2: e2fsck,
-  ext3: e2fsck,
-  ext4: e2fsck,
-  xfs: xfsRepair,
-  btrfs: btrfsCheck,
-};
+const checkers: ReadonlyMap<string, Checker> = new Map([
+  ...['ext2', 'ext3', 'ext4'].map((type) => [type, e2fsck] as const),
+  ['xfs', xfsRepair],
+  ['btrfs', btrfsCheck],
+]);
 
 /** Whether there is a checker for a type. */
-export const isChecked = (type: string): boolean => Object.hasOwn(checkers, type);
+export const isChecked = (type: string): boolean => checkers.has(type);
 
 const hour = 3_600_000;
 
@@ -60,7 +58,7 @@ const judged = (checker: Checker, { code, stdout, stderr }: Output): Verdict =>
 
 /** Checks a filesystem of a type there is a checker for; what is killed or takes longer than an hour tells nothing. */
 export async function check(host: Host, type: string, place: Place): Promise<Verdict> {
-  const checker = checkers[type];
+  const checker = checkers.get(type);
   if (checker === undefined) return { result: 'not-checked', rc: null };
   return judged(checker, await host.change(programOf(checker, place)));
 }

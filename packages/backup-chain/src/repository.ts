@@ -152,7 +152,7 @@ export async function readVm(
     leaves(host, paths.sets, 'BackupSet'),
     entries(host, paths.sets),
     leaves(host, paths.pins, 'Pin'),
-    ...[paths.folder, paths.sets, paths.pins, paths.receipts].map((folder) => temporariesIn(host, folder)),
+    ...[paths.folder, paths.sets, paths.pins].map((folder) => temporariesIn(host, folder)),
   ]);
   const disks = await Promise.all(
     names

@@ -1,8 +1,12 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { local } from '@platter/host/local';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { mounted } from '../../../e2e/ground/filesystem.ts';
 import { needs } from '../../../e2e/ground/needs.ts';
-import { run } from '../../../e2e/ground/run.ts';
+import { run, succeed } from '../../../e2e/ground/run.ts';
+import { strace } from '../../../e2e/ground/strace.ts';
 import { done, type Ran, tool } from '../test/tool.ts';
 import {
   brokenExt4,
@@ -234,10 +238,44 @@ describe('which points', () => {
   });
 });
 
+describe('what is in the way', () => {
+  it('somebody who purges: 4, and no receipt', async () => {
+    const f = bench.copy();
+    const lock = await local().query({ op: 'lock', path: join(f.root, 'vms/default/db/use') });
+    try {
+      expect((await drill([latest], f.root)).code).toBe(4);
+      expect((await tool(['serve', latest, '--repo', f.root, '--socket', join(bench.folder, 's')])).code).toBe(4);
+    } finally {
+      lock.release();
+    }
+    expect(filesIn(f.root)).toEqual([]);
+  });
+
+  it('no program for it: 6, with the package that brings it; what is native goes on', async () => {
+    const f = bench.copy();
+    const path = join(bench.folder, 'few-programs');
+    mkdirSync(path);
+    for (const name of ['setpriv', 'flock', 'sleep'])
+      symlinkSync(execFileSync('which', [name]).toString().trim(), join(path, name));
+    const say = (...words: string[]) => run(['backup-chain', ...words, '--repo', f.root], { env: { PATH: path } });
+    const served = await say('serve', latest, '--socket', join(bench.folder, 's'));
+    expect([served.code, served.stderr]).toEqual([6, expect.stringContaining('qemu-system-common')]);
+    const fsck = ['--fsck', 'none', '--into', scratch];
+    expect((await say('drill', latest, ...fsck)).code).toBe(0);
+    expect((await say('drill', latest, '--via', 'read')).code).toBe(0);
+  });
+
+  it('no room for the disk: 3, before anything is made', async () => {
+    await using ground = await mounted('ext4', 2 * mebibyte);
+    const ran = await drill([latest, '--into', ground.path]);
+    expect([ran.code, ran.failure?.message]).toEqual([3, expect.stringContaining('not enough space')]);
+    expect(readdirSync(ground.path)).toEqual(['lost+found']);
+  });
+});
+
 describe('what a drill touches', () => {
   it('opens the repository only for reading, but for the receipt; connects to nobody', async () => {
     const f = bench.copy();
-    const { strace } = await import('../../../e2e/ground/strace.ts');
     const argv = ['backup-chain', 'drill', latest, '--repo', f.root, '--into', scratch];
     const { calls, code } = await strace(argv, { trace: 'openat,connect' });
     expect(code).toBe(0);
@@ -264,7 +302,6 @@ describe('what a drill touches', () => {
 
 needs('root', 'loop')('a repository that cannot be written', () => {
   it('is drilled all the same: the receipt is told and not kept, which is said', async () => {
-    const { succeed } = await import('../../../e2e/ground/run.ts');
     const f = bench.copy();
     await succeed(['mount', '--bind', f.root, f.root]);
     await succeed(['mount', '-o', 'remount,ro,bind', f.root]);
