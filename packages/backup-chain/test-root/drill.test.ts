@@ -7,6 +7,7 @@ import { mounted } from '../../../e2e/ground/filesystem.ts';
 import { needs } from '../../../e2e/ground/needs.ts';
 import { run, succeed } from '../../../e2e/ground/run.ts';
 import { strace } from '../../../e2e/ground/strace.ts';
+import { tree } from '../../../e2e/ground/tree.ts';
 import { done, type Ran, tool } from '../test/tool.ts';
 import {
   brokenExt4,
@@ -273,18 +274,37 @@ describe('what is in the way', () => {
   });
 });
 
-describe('what a drill touches', () => {
-  it('opens the repository only for reading, but for the receipt; connects to nobody', async () => {
+needs(
+  'root',
+  'fuse',
+  'qemu-storage-daemon',
+  'strace',
+)('what a drill touches', () => {
+  const vias = ['scratch', 'overlay', 'read'] as const;
+  const published = async (repo: string) =>
+    Object.entries(await tree(repo)).filter(([path]) => !path.includes('receipts'));
+
+  it.each(vias)('via %s: the repository only for reading, but for the receipt; nobody is spoken to', async (via) => {
     const f = bench.copy();
-    const argv = ['backup-chain', 'drill', latest, '--repo', f.root, '--into', scratch];
+    const before = await published(f.root);
+    const argv = ['backup-chain', 'drill', latest, '--repo', f.root, '--into', scratch, '--via', via];
     const { calls, code } = await strace(argv, { trace: 'openat,connect' });
     expect(code).toBe(0);
-    const writing = calls.filter(
-      (call) => call.includes(`"${f.root}/`) && /O_WRONLY|O_RDWR|O_CREAT|O_TRUNC/.test(call),
-    );
+    const writing = calls.filter((call) => call.includes(f.root) && /O_WRONLY|O_RDWR|O_CREAT|O_TRUNC/.test(call));
     expect(writing.length).toBeGreaterThan(0);
     expect(writing.filter((call) => !call.includes('/receipts/'))).toEqual([]);
     expect(calls.filter((call) => call.startsWith('connect('))).toEqual([]);
+    expect(await published(f.root)).toEqual(before);
+  });
+
+  it.each(vias.slice(0, 2))('via %s: a signal takes everything away that was made', async (via) => {
+    const f = bench.copy();
+    const argv = ['backup-chain', 'drill', latest, '--repo', f.root, '--into', scratch, '--via', via];
+    for (const at of [3, 4, 5]) {
+      const { signal } = await run(argv, { env: { PLATTER_FAULT: `int@${at}` } });
+      expect([at, signal, left()]).toEqual([at, 'SIGINT', []]);
+    }
+    expect(filesIn(f.root)).toEqual([]);
   });
 
   it('sweeps the scratch folders of killed runs, and no others', async () => {

@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
+import { local } from '@platter/host/local';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { needs } from '../../../e2e/ground/needs.ts';
 import { environment, executable, succeed } from '../../../e2e/ground/run.ts';
@@ -82,10 +83,12 @@ async function allGone(session: number): Promise<boolean> {
 }
 
 needs('qemu-img', 'qemu-storage-daemon')('serve', () => {
-  it('a point: read by qemu-img as it was captured; nothing is left after SIGTERM', async () => {
+  it('a point: read by qemu-img as it was captured, kept from being purged; nothing is left after SIGTERM', async () => {
     const served = await serve(['default/db/data@latest', '--repo', bench.good]);
     expect(served.record).toMatchObject({ kind: 'Nbd', exports: [{ name: 'data', size: newest().length }] });
     await equals(served, 'data', newest());
+    const use = join(bench.good, 'vms/default/db/use');
+    await expect(local().query({ op: 'lock', path: use })).rejects.toMatchObject({ kind: 'busy' });
     expect(await served.end('SIGTERM')).toEqual({ how: 'SIGTERM', said: '' });
     expect([existsSync(socket), await allGone(served.session)]).toEqual([false, true]);
   });
