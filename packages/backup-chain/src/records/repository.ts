@@ -10,9 +10,10 @@ export const Repository = record('Repository', {
   outcome: z.enum(['created', 'exists']),
 });
 
-/** A manifest that cannot be read, in a listing of those that can. */
+/** What could not be done of several, or a manifest that cannot be read in a listing of those that can. */
 export const Failure = record('Failure', {
   metadata,
-  failure: z.enum(['corrupt', 'unsupported']),
+  failure: z.enum(['failed', 'usage', 'refused', 'busy', 'corrupt', 'unsupported', 'partial']),
   message: z.string(),
+  hint: z.optional(z.string()),
 });
