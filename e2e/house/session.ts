@@ -37,7 +37,8 @@ export const replayed = (session: readonly Exchange[], stdout: string): Exchange
 
 /** What differs between two runs that are the same; in this order. */
 const scrubbers: readonly [RegExp, string][] = [
-  [/\b\d{8}T\d{6}Z-[0-9a-f]{4}\b/g, 'POINT'],
+  [/\b\d{8}T\d{6}Z(-[a-z]+)?-[0-9a-f]{4}\b/g, 'POINT'],
+  [/\b\d{8}T\d{6}Z\b/g, 'INSTANT'],
   [/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, 'INSTANT'],
   [/\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/gi, 'UUID'],
   [/\b(?=[0-9a-f]*\d)[0-9a-f]{8,}\b/g, 'HEX'],
