@@ -64,7 +64,7 @@ async function intact(dir: string, { data, digests }: Point): Promise<void> {
 }
 
 /** Every published file of the repository, by its bytes. */
-async function published(dir: string): Promise<Map<string, string>> {
+export async function published(dir: string): Promise<Map<string, string>> {
   const files = (await readdir(repo(dir), { recursive: true })).filter((path) => /\.(qcow2|dig|json)$/.test(path));
   const real = files.filter((path) => !path.includes('.tmp-') && !path.includes('/trash/'));
   const all = real.map(

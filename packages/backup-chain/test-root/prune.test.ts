@@ -1,5 +1,6 @@
-import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { local } from '@platter/host/local';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Disk } from '../test/model.ts';
 import { day, dispose, pruned, simple, undoAll } from './pruning-vm.ts';
@@ -105,6 +106,55 @@ describe('prune', () => {
     const entries = readdirSync(join(vm.path, 'trash'), { recursive: true, withFileTypes: true });
     const moved = entries.filter((one) => one.isFile() && one.name !== 'why.json').length;
     expect(moves.filter((line) => line.includes('trash/E'))).toHaveLength(moved);
+  });
+
+  it('plans in a dry run without what an interrupted merge left, as the run does', async () => {
+    const { vm, ids } = await simple();
+    rmSync(join(vm.path, 'sets', `${ids[1]}.json`));
+    await vm.must('merge', `default/db/data@${ids[1]}..${ids[2]}`);
+    const [entry] = await vm.entries();
+    const home = join(vm.path, 'trash', entry?.name.split('@')[1] ?? '', 'disks');
+    cpSync(home, join(vm.path, 'disks'), { recursive: true });
+    const dry = await vm.must('prune', '--keep-last', '9', '-n');
+    rmSync(home, { recursive: true });
+    const wet = await vm.prune('--keep-last', '9');
+    expect([pruned(dry).actions, pruned(wet).actions]).toEqual([[], []]);
+    expect(vm.points()).toEqual([ids[0], ids[2], ids[3]]);
+    expect((await vm.entries()).map(({ points }) => points)).toEqual([[`data@${ids[1]}`]]);
+  });
+});
+
+describe('words', () => {
+  it.each([
+    [2, []],
+    [2, ['--keep-last', '0']],
+    [2, ['--keep-daily', 'many']],
+    [2, ['default/db/data', '--keep-last', '1']],
+    [2, ['--keep-last', '1', '--strategy', 'rewrite']],
+    [3, ['default/other', '--keep-last', '1']],
+  ])('exit %i for %j, and nothing changes', async (code, words) => {
+    const { vm } = await simple();
+    const before = vm.files();
+    expect((await vm.run('prune', ...words)).code).toBe(code);
+    expect((await vm.run('trash', 'restore', 'default/db@latest')).code).toBe(3);
+    expect(vm.files()).toEqual(before);
+  });
+
+  it('VMs are pruned in name order; one that is locked does not keep the others from it', async () => {
+    const { vm, ids } = await simple();
+    const [other, third] = ['aa', 'zz'].map((name) => join(vm.root, 'vms/default', name)) as [string, string];
+    mkdirSync(third);
+    cpSync(vm.path, other, { recursive: true });
+    const lock = await local().change({ op: 'lock', path: join(vm.path, 'lock') });
+    const ran = await vm.run('prune', '--keep-last', '1');
+    lock.release();
+    expect(ran.code).toBe(7);
+    expect(ran.records).toMatchObject([
+      { kind: 'Failure', metadata: { name: 'default/aa' }, failure: 'corrupt' },
+      { kind: 'Failure', metadata: { name: 'default/db' }, failure: 'busy' },
+      { kind: 'BackupPrune', metadata: { name: 'default/zz' }, sets: 0 },
+    ]);
+    expect(vm.ids('sets')).toEqual(ids);
   });
 });
 

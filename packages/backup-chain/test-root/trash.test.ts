@@ -32,6 +32,7 @@ describe('trash', () => {
   it('restore is refused once something was built on what the operation left', async () => {
     const { vm, ids } = await simple();
     for (const id of ids.slice(0, 3)) rmSync(join(vm.path, 'sets', `${id}.json`));
+    const untouched = vm.files();
     await vm.must('merge', `default/db/data@${ids[1]}..${ids[2]}`);
     const [first] = await vm.entries();
     vm.today += day;
@@ -43,7 +44,7 @@ describe('trash', () => {
     expect(vm.files()).toEqual(before);
     await vm.must('trash', 'restore', second?.name ?? '');
     await vm.must('trash', 'restore', first?.name ?? '');
-    expect(vm.points()).toEqual(ids);
+    expect(vm.files()).toEqual(untouched);
     await vm.holds();
   });
 
@@ -172,5 +173,25 @@ describe('trash', () => {
     await vm.must('trash', 'restore', entry);
     const pins = (files: Map<string, string>) => [...files].filter(([path]) => !path.startsWith('pins'));
     expect(pins(vm.files())).toEqual(pins(merged));
+  });
+
+  it('never takes the place of what lies in an entry, nor goes where a purge has begun', async () => {
+    const { vm, ids } = await simple();
+    const data = join(vm.path, 'disks/data/data');
+    const [left, list] = [`${ids[3]}.1.qcow2`, `${ids[3]}.1.dig`];
+    const sweep = async (bytes: string): Promise<string[]> => {
+      vm.today += day;
+      for (const name of [left, list]) writeFileSync(join(data, name), bytes);
+      await vm.must('pin', 'default/db@latest', '--name', 'x');
+      return (await vm.entries()).map(({ name }) =>
+        join(vm.path, 'trash', name.split('@')[1] ?? '', 'disks/data/data', left),
+      );
+    };
+    const [first = ''] = await sweep('one');
+    const [, second = ''] = await sweep('two');
+    expect([first, second].map((path) => readFileSync(path, 'utf8'))).toEqual(['one', 'two']);
+    for (const path of [first, second]) rmSync(path);
+    await sweep('three');
+    expect([existsSync(first), readFileSync(second, 'utf8')]).toEqual([false, 'three']);
   });
 });
