@@ -88,8 +88,8 @@ export class Chain {
     return ['backup-chain', 'capture', ...words, ...where, `data=${this.image}`];
   };
 
-  async make(links: number): Promise<void> {
-    const [size, data] = [1024 * mebibyte, 512 * mebibyte];
+  async make(links: number, data = 512 * mebibyte): Promise<void> {
+    const size = 1024 * mebibyte;
     await mkdir(this.repo);
     await succeed(['backup-chain', 'init', '--repo', this.repo]);
     random(this.image, size, data);

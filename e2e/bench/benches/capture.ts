@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { succeed } from '../../ground/run.ts';
 import { strace } from '../../ground/strace.ts';
 import type { Bench } from '../bench.ts';
-import { Backups, mebibyte } from '../repository.ts';
+import { scatter } from '../images.ts';
+import { Backups, Chain, mebibyte } from '../repository.ts';
 
 const disk = 4096 * mebibyte;
 const changed = Math.round(disk / 100 / 65_536);
@@ -36,7 +37,30 @@ async function bytesRead(argv: readonly string[], stdin: string, path: string): 
   return readFrom(calls, path);
 }
 
+const whole = 1024 * mebibyte;
+
 export const benches: readonly Bench[] = [
+  {
+    name: 'backup-chain capture, by comparing',
+    needs: ['root', 'xfs'],
+    space: 8 * whole,
+    rounds: 5,
+    reach: 1.3,
+    setup: async (dir) => {
+      const chain = new Chain(dir);
+      await chain.make(1, whole);
+      let round = 0;
+      const prepare = async () => void scatter(chain.image, 160, { span: whole, shift: ++round });
+      return {
+        ours: {
+          label: 'incremental of 1 GiB of data, all of it read, 1 % changed',
+          argv: chain.byComparing(),
+          prepare,
+        },
+        theirs: { label: '`sha256sum` of the same disk', argv: ['sha256sum', chain.image] },
+      };
+    },
+  },
   {
     name: 'backup-chain capture, 1 % changed',
     needs: ['root', 'xfs', 'strace'],
