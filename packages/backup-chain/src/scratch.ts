@@ -2,7 +2,7 @@ import type { Call } from '@platter/command/call';
 import { mkdir, remove, removeDir } from '@platter/host/changes';
 import type { Host } from '@platter/host/door';
 import { Failure } from '@platter/host/failure';
-import { list, lstat, run, text } from '@platter/host/looks';
+import { list, lstat, realpath, run, text } from '@platter/host/looks';
 import { must } from '@platter/host/outcome';
 import { parseMounts } from '@platter/host/tools/mountinfo';
 
@@ -17,6 +17,8 @@ export const scratchNames = {
 
 const pattern = /^\.(drill|restore)-[A-Za-z0-9][A-Za-z0-9._-]{0,127}-[0-9a-f]{8}$/;
 
+const known = new Set<string>(Object.values(scratchNames));
+
 /** A filesystem in user space whose daemon was killed stays mounted, and dead. */
 async function unmount({ host, uid }: Call<unknown>, path: string): Promise<void> {
   const mounts = parseMounts((await host.query(text('/proc/self/mountinfo'))) ?? '');
@@ -29,7 +31,7 @@ async function empty(call: Call<unknown>, folder: string): Promise<void> {
   const { host } = call;
   await unmount(call, `${folder}/${scratchNames.export}`);
   const there = new Set((await host.query(list(folder)))?.map(({ name }) => name));
-  for (const name of Object.values(scratchNames)) if (there.has(name)) await host.change(remove(`${folder}/${name}`));
+  for (const name of known) if (there.has(name)) await host.change(remove(`${folder}/${name}`));
   await host.change(removeDir(folder));
 }
 
@@ -44,13 +46,21 @@ async function claim(host: Host, path: string) {
   }
 }
 
+/** Whether a folder is one that a run of ours made: by its name, its owner, and by all that is in it. */
+async function isOurs({ host, uid, warn }: Call<unknown>, path: string): Promise<boolean> {
+  if ((await host.query(lstat(path)))?.uid !== uid) return false;
+  const foreign = (await host.query(list(path)))?.find(({ name }) => !known.has(name));
+  if (foreign !== undefined) warn(`${path} is left alone: ${foreign.name} in it is not ours`);
+  return foreign === undefined;
+}
+
 /** Takes away the scratch folders in a folder whose owners were killed: they are ours, and nobody holds their locks. */
 async function sweep(call: Call<unknown>, parent: string): Promise<void> {
-  const { host, uid } = call;
+  const { host } = call;
   const found = (await host.query(list(parent))) ?? [];
   for (const { name } of found.filter((one) => one.kind === 'dir' && pattern.test(one.name))) {
     const path = `${parent}/${name}`;
-    if ((await host.query(lstat(path)))?.uid !== uid) continue;
+    if (!(await isOurs(call, path))) continue;
     const lock = host.dry ? null : await claim(host, path);
     if (lock === null) continue;
     await empty(call, path);
@@ -71,9 +81,11 @@ export async function inScratch<T>(
   place: Place,
   work: (folder: string) => Promise<T>,
 ): Promise<T> {
-  await sweep(call, place.parent);
+  // As the kernel names the mounts in it.
+  const parent = (await call.host.query(realpath(place.parent))) ?? place.parent;
+  await sweep(call, parent);
   const tail = Buffer.from(call.random(4)).toString('hex');
-  const folder = `${place.parent}/.${place.for}-${place.id}-${tail}`;
+  const folder = `${parent}/.${place.for}-${place.id}-${tail}`;
   await call.host.change(mkdir(folder, 0o700));
   const lock = await call.host.change({ op: 'lock', path: folder });
   try {

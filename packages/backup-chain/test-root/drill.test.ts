@@ -127,6 +127,21 @@ needs(
     expect([none.code, receiptOf(none).filesystems]).toEqual([0, []]);
   });
 
+  needs('fuse', 'qemu-storage-daemon')('a run that was killed', () => {
+    it('while its overlay was shown is swept, also by another name of the folder', async () => {
+      const [f, link] = [bench.copy(), join(bench.folder, 'link')];
+      symlinkSync(scratch, link);
+      const overlay = ['--via', 'overlay', '--into', link];
+      for (let at = 3; at < 7; at += 1) {
+        const argv = ['backup-chain', 'drill', 'default/guests/ext@latest', '--repo', root, ...overlay];
+        const { signal } = await run(argv, { env: { PLATTER_FAULT: `kill@${at}` } });
+        expect([at, signal, left().length]).toEqual([at, 'SIGKILL', 1]);
+        const ran = await drill([latest, ...overlay], f.root);
+        expect([ran.failure, left()]).toEqual([null, []]);
+      }
+    });
+  });
+
   it('of a set: every disk is drilled; as some fail and some do not it is 7', async () => {
     const ran = await drill(['default/guests@latest'], root);
     expect([ran.code, ran.misfits]).toEqual([7, []]);
@@ -313,10 +328,12 @@ needs(
     const killed = await run(argv, { env: { PLATTER_FAULT: 'kill@6' } });
     expect(killed.signal).toBe('SIGKILL');
     expect(left()).toHaveLength(1);
-    const foreign = join(scratch, `.drill-${f.ids[0]}-tmp`);
-    mkdirSync(foreign);
-    expect((await drill([latest], f.root)).code).toBe(0);
-    expect(left()).toEqual([`.drill-${f.ids[0]}-tmp`]);
+    const foreign = [`.drill-${f.ids[0]}-00000000`, `.drill-${f.ids[0]}-tmp`];
+    for (const name of foreign) mkdirSync(join(scratch, name));
+    writeFileSync(join(scratch, foreign[0] as string, 'precious'), '');
+    const ran = await drill([latest], f.root);
+    expect([ran.code, ran.notes.join()]).toEqual([0, expect.stringContaining('precious')]);
+    expect(left()).toEqual(foreign);
   });
 });
 
