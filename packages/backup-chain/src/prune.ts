@@ -1,11 +1,10 @@
 import type { Call } from '@platter/command/call';
 import { Failure } from '@platter/host/failure';
 import { enter } from './entering.ts';
-import type { Policy } from './expire.ts';
-import { refuse } from './finding.ts';
+import type { Expiry, Policy } from './expire.ts';
+import { findingText, refuse } from './finding.ts';
 import { expiryOf, standsInTheWay } from './keeping.ts';
 import { pointName } from './layout.ts';
-import { mergeRun } from './merging.ts';
 import { type Dropped, type Manner, type PrunePlan, planOf, type Uptake } from './pruning.ts';
 import { purge } from './purge.ts';
 import { type Repo, readVm, restoreLoose, type VmFacts } from './repository.ts';
@@ -60,6 +59,7 @@ async function takeUp(
 ): Promise<number> {
   const [from] = uptake.points;
   if (from === undefined) return 0;
+  const { mergeRun } = await import('./merging.ts');
   const { bytesTrashed } = await mergeRun(call, {
     facts,
     disk: uptake.disk,
@@ -96,6 +96,15 @@ async function purgeOld(call: Run, facts: VmFacts, grace: number): Promise<numbe
   }
 }
 
+/** Tells of all that is wrong with what is kept, and leaves the VM alone. */
+async function refuseDamaged(call: Run, facts: VmFacts, expiry: Expiry): Promise<void> {
+  const findings = standsInTheWay(facts, expiry);
+  const about = { apiVersion: 'platter.dev/v1' as const, kind: 'Finding' };
+  for (const one of findings)
+    await call.emit({ ...one, ...about, metadata: { name: one.object } }, { text: findingText(one) });
+  refuse(findings, `will not prune ${vmAddress(facts)}: what it keeps is damaged`, restoreLoose);
+}
+
 function warnOfFuture(call: Run, facts: VmFacts, future: readonly string[]): void {
   for (const id of future) call.warn(`${vmAddress(facts)}@${id} was taken at a time to come: it counts as the newest`);
 }
@@ -108,7 +117,7 @@ export async function prune(
 ): Promise<Pruned> {
   const facts = await enter(call, repo, { ...place, wait: wish.wait });
   const expiry = expiryOf(facts, { policy: wish.policy, now: call.now() });
-  refuse(standsInTheWay(facts, expiry), `will not prune ${vmAddress(facts)}: what it keeps is damaged`, restoreLoose);
+  await refuseDamaged(call, facts, expiry);
   warnOfFuture(call, facts, expiry.future);
   const plan = planOf(facts, expiry, { ...wish, reflinks: await sharesExtents(call.host, facts.paths.folder) });
   await dropSets(call, facts, expiry.expired);

@@ -21,7 +21,7 @@ function ripe(facts: VmFacts, entries: readonly Entry[], { age, now }: { age: nu
 /** Nobody reads the VM while this is held. It is never waited for: 4 when somebody does. */
 async function lockOut(call: Call<unknown>, { paths, ...vm }: VmFacts): Promise<{ release(): void }> {
   try {
-    return await call.host.query({ op: 'lock', path: paths.use });
+    return await call.host.change({ op: 'lock', path: paths.use });
   } catch (error) {
     if (!(error instanceof Failure) || error.kind !== 'busy') throw error;
     throw new Failure('busy', `will not purge the trash of ${vmAddress(vm)}: somebody reads the VM`, {
