@@ -48,7 +48,8 @@ export interface Said {
   heard: Heard;
   format: 'raw' | 'qcow2' | undefined;
   uids: ReadonlyMap<string, string>;
-  cwd: string;
+  /** Null: what is said are no paths. */
+  cwd: string | null;
 }
 
 /** The list of changes that is meant for a disk: the one of its volume, or the only one there is for the only disk. */
@@ -64,10 +65,11 @@ export function disksOf({ words, heard, format, uids, cwd }: Said): DiskWish[] {
   const pairs = words
     .filter((word) => word !== '-')
     .map((word) => reading('DISK=SOURCE', () => parsePair(word, 'DISK=SOURCE')));
-  const spoken = pairs.map(([disk, path]) => ({ disk, path: resolve(cwd, path), format: format ?? null }));
+  const pathOf = (said: string) => (cwd === null ? said : resolve(cwd, said));
+  const spoken = pairs.map(([disk, path]) => ({ disk, path: pathOf(path), format: format ?? null }));
   const images = heard.images.map((one) => ({
     disk: one.name,
-    path: resolve(cwd, one.path),
+    path: pathOf(one.path),
     format: format ?? one.format,
   }));
   const listed = heard.lists.map(({ to }) => ({ disk: volumeOf(to.ref ?? ''), path: to.path, format: 'raw' as const }));

@@ -10,11 +10,12 @@ import { type Prepared, prepare, tell } from './preparing.ts';
 import { type Attachment, publishSet } from './publish.ts';
 import { openRepository } from './repository.ts';
 import { type Run, setOf, takenAt } from './run.ts';
-import { rotate, tracked, trackingOf } from './tracking.ts';
+import { rotateImage, tracked, trackingOf } from './tracking.ts';
 
 /** One disk to capture, as it was said. */
 export interface DiskWish {
   disk: string;
+  /** Of an image; of a running QEMU its node or device. */
   path: string;
   format: 'raw' | 'qcow2' | null;
   uid: string | null;
@@ -24,6 +25,8 @@ export interface DiskWish {
 /** One capture run, as it was said. */
 export interface CaptureWish extends Wish {
   root: string;
+  /** The monitor socket of a running QEMU. */
+  qmp: string | null;
   place: Pick<Place, 'namespace' | 'vm'>;
   disks: readonly DiskWish[];
   consistency: 'offline' | 'frozen' | 'crash';
@@ -65,7 +68,8 @@ export async function capture(
   call: Call<unknown>,
   wish: CaptureWish,
   done: (captured: Captured) => Promise<void>,
-): Promise<{ set: BackupSet; captured: Captured[] }> {
+): Promise<{ set: BackupSet | null; captured: Captured[] }> {
+  if (wish.qmp !== null) return (await import('./pushing.ts')).push(call, { wish, socket: wish.qmp }, done);
   const repo = await openRepository(call.host, wish.root);
   const opened = await openAll(call, wish, repo.id);
   const entered = await enterAny(call, repo, { ...wish.place, wait: wish.wait });
@@ -83,6 +87,6 @@ export async function capture(
   }
   const set = await publishSet(call.host, facts, { set: setOf(run, captured), attachments: wish.attachments });
   for (const [n, one] of prepared.entries())
-    await rotate(call, one, { facts, id, isNew: captured[n]?.outcome === 'created' });
+    await rotateImage(call, one, { facts, id, isNew: captured[n]?.outcome === 'created' });
   return { set, captured };
 }

@@ -50,3 +50,19 @@ export function baseOf<M extends Mark<{ name: string }>>(
   }
   return { point: null, why: why ?? 'there is no bitmap of a point of its chain' };
 }
+
+/** What a run leaves behind: the point its bitmaps counted from, its own id, and whether it made a new point. */
+export interface Left {
+  repo: string;
+  base: Point | null;
+  id: string;
+  isNew: boolean;
+}
+
+/** The names of bitmaps, of those there were and the new one, that the next capture does not go by. */
+export function spentMarks(marks: readonly Mark<{ name: string }>[], { repo, base, id, isNew }: Left): string[] {
+  const older = marks.map(({ name }) => name);
+  if (isNew) return older;
+  const unused = base === null ? [] : older.filter((name) => name !== checkpointName(repo, base.id));
+  return [...unused, checkpointName(repo, id)];
+}

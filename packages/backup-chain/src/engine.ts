@@ -26,7 +26,9 @@ export interface Wish {
   maxChain: number;
 }
 
-export type FullReason = 'first' | 'forced' | 'max-chain' | 'chain-damaged';
+export type FullReason =
+  | ('first' | 'forced' | 'max-chain' | 'chain-damaged')
+  | ('no-bitmap' | 'bitmap-inconsistent' | 'resized');
 
 /** How a disk will be captured, and why not otherwise. */
 export interface Decision {

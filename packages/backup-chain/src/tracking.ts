@@ -3,7 +3,7 @@ import type { Host } from '@platter/host/door';
 import { errno, Failure } from '@platter/host/failure';
 import { hold } from '@platter/host/looks';
 import { Undo } from '@platter/host/undo';
-import { checkpointName, marksOf, strayMarks } from './checkpoint.ts';
+import { checkpointName, marksOf, spentMarks, strayMarks } from './checkpoint.ts';
 import type { Tracking, Wish } from './engine.ts';
 import { type Origin, openOrigin } from './origin.ts';
 import type { Prepared } from './preparing.ts';
@@ -70,33 +70,30 @@ export async function tracked<T>(
   });
 }
 
-/** The bitmaps that are there after a run and that the next one does not go by. */
-function spent(
-  { decision, tracking, wish }: Prepared,
-  { facts, id, isNew }: { facts: VmFacts; id: string; isNew: boolean },
-): string[] {
-  const nameOf = (one: string) => checkpointName(facts.repo.id, one);
-  const strays = strayMarks(tracking.marks, facts, wish.disk);
-  const older = tracking.marks.filter((mark) => !strays.includes(mark)).map(({ name }) => name);
-  if (isNew) return older;
-  const { base } = decision;
-  return [...older.filter((name) => base !== null && name !== nameOf(base.id)), nameOf(id)];
-}
-
-/** Spec 3.2, step 9: of our bitmaps only that stays which the next capture goes by. One that stays harms nothing. */
+/** Spec 3.2, step 9: takes bitmaps away that no later capture goes by. One that stays harms nothing. */
 export async function rotate(
   call: Call<unknown>,
-  prepared: Prepared,
-  after: { facts: VmFacts; id: string; isNew: boolean },
+  { source, names, remove }: { source: string; names: readonly string[]; remove: (name: string) => Promise<unknown> },
 ): Promise<void> {
-  const { origin, decision } = prepared;
-  if (!decision.tracks) return;
-  for (const name of spent(prepared, after)) {
+  for (const name of names) {
     try {
-      await removeBitmap(call.host, origin.path, name);
+      await remove(name);
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
-      call.warn(`${origin.path}: the bitmap ${name} stays, and the next capture removes it: ${error.message}`);
+      call.warn(`${source}: the bitmap ${name} stays, and the next capture removes it: ${error.message}`);
     }
   }
+}
+
+/** The same for the bitmaps of an image. */
+export async function rotateImage(
+  call: Call<unknown>,
+  { origin, decision, tracking, wish }: Prepared,
+  { facts, id, isNew }: { facts: VmFacts; id: string; isNew: boolean },
+): Promise<void> {
+  if (!decision.tracks) return;
+  const strays = strayMarks(tracking.marks, facts, wish.disk);
+  const marks = tracking.marks.filter((mark) => !strays.includes(mark));
+  const names = spentMarks(marks, { repo: facts.repo.id, base: decision.base, id, isNew });
+  await rotate(call, { source: origin.path, names, remove: (name) => removeBitmap(call.host, origin.path, name) });
 }

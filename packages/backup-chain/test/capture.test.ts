@@ -3,8 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { disksOf, placeOf } from '../src/asking.ts';
 import { changeLists, volumeOf } from '../src/change-list.ts';
 import { checkpointName, marksOf, strayMarks } from '../src/checkpoint.ts';
-import { decide, type Parent, type Tracking, type Wish } from '../src/engine.ts';
+import { decide, type FullReason, type Parent, type Tracking, type Wish } from '../src/engine.ts';
 import { finding } from '../src/finding.ts';
+import { decidePush, type LiveSides } from '../src/push-engine.ts';
+import { jobName, targetName } from '../src/qemu-backup.ts';
 import { countOf, inside, merged, samples, touched, without } from '../src/scope.ts';
 import { seam } from '../src/surveying.ts';
 import { point, scene } from './points.ts';
@@ -159,6 +161,44 @@ describe('bitmaps of a source', () => {
     const { facts } = scene([point(1), point(3)]);
     expect(strayMarks([mark(1), mark(2), mark(4)], facts, 'data').map(({ id }) => id)).toEqual(['id-4']);
     expect(strayMarks([mark(1)], facts, 'other')).toHaveLength(1);
+  });
+});
+
+describe('what QEMU pushes', () => {
+  const on = { recording: true, busy: false, inconsistent: false };
+  const live = (n: number, change: object = {}) => ({
+    id: `id-${n}`,
+    name: `platter-4be1f6c2-id-${n}`,
+    ...on,
+    ...change,
+  });
+  const all = { parent, size: 131_072, marks: [live(3), live(2)] };
+  it.each<[string, Partial<Wish>, Partial<LiveSides>, FullReason | null, number | null]>([
+    ['what the newest bitmap marks', {}, {}, null, 3],
+    ['or an older one', {}, { marks: [live(1)] }, null, 1],
+    ['past one in use', {}, { marks: [live(3, { busy: true }), live(2)] }, null, 2],
+    ['all: first', {}, { parent: null }, 'first', null],
+    ['all: forced', { full: true }, {}, 'forced', null],
+    ['all: max-chain', { maxChain: 3 }, {}, 'max-chain', null],
+    ['all: no-bitmap', {}, { marks: [] }, 'no-bitmap', null],
+    ['all: a bitmap of a run without a point', {}, { marks: [live(7)] }, 'no-bitmap', null],
+    ['all: not recording', {}, { marks: [live(3, { recording: false })] }, 'no-bitmap', null],
+    ['all: busy', {}, { marks: [live(3, { busy: true })] }, 'no-bitmap', null],
+    ['all: inconsistent', {}, { marks: [live(3, { inconsistent: true })] }, 'bitmap-inconsistent', null],
+    ['all: resized', {}, { size: 65_536 }, 'resized', null],
+  ])('%s', (_, wish, change, reason, base) =>
+    expect(decidePush({ ...auto, ...wish }, { ...all, ...change })).toMatchObject({
+      type: reason === null ? 'incremental' : 'full',
+      fullReason: reason,
+      base: base === null ? null : point(base),
+      engine: 'qmp',
+      tracks: true,
+    }),
+  );
+  it('carries names that QEMU takes', () => {
+    expect([jobName('data'), targetName('data')]).toEqual(['platter-data', 'platter-t-data']);
+    const long = targetName('a'.repeat(63));
+    expect([long.length <= 31, long === targetName(`${'a'.repeat(62)}b`)]).toEqual([true, false]);
   });
 });
 

@@ -20,12 +20,20 @@ export default verb({
   words: [{ name: 'DISK=SOURCE', many: true }],
   flags: {
     vm: optional({ ...text, value: '[NS/]VM', help: 'whose disks they are' }),
-    engine: given({ ...choice('auto', 'diff', 'fiemap', 'bitmap'), default: 'auto', help: 'how changes are found' }),
+    engine: given({
+      ...choice('auto', 'diff', 'fiemap', 'bitmap', 'qmp'),
+      default: 'auto',
+      help: 'how changes are found',
+    }),
     full: on('start a new chain'),
     against: several({ ...text, value: 'DISK=OLD', help: 'the older revision that was captured last, still on disk' }),
     format: optional({ ...choice('raw', 'qcow2'), help: 'what the sources are; qcow2 is recognised' }),
     uid: several({ ...text, value: 'DISK=UID', help: 'the identity of a new disk; random unless given' }),
-    consistency: given({ ...choice('offline', 'frozen', 'crash'), default: 'offline', help: 'the state of the guest' }),
+    consistency: optional({
+      ...choice('offline', 'frozen', 'crash'),
+      help: 'the state of the guest; offline, with --qmp crash, unless given',
+    }),
+    qmp: optional({ ...text, value: 'SOCK', help: 'a QMP socket of a running QEMU: SOURCE is a node or device of it' }),
     'max-chain': given({ ...integer, default: '128', help: 'links after which a full is made' }),
     verify: on('read the whole source again and compare'),
     at: optional({ ...instant, help: 'when the sources were as they are; now unless given' }),
@@ -47,6 +55,7 @@ export default verb({
       const name = pointAddress(one.point);
       await call.emit(recordOf(one), one.outcome === 'created' ? { name } : {});
     });
+    if (set === null) return;
     const name = setAddress(set);
     await call.emit(setRecord(set), { text: [`${name}  set of ${captured.length}`, ...captured.map(lineOf)], name });
   },
