@@ -6,7 +6,8 @@ import { openHistory } from './foreign-files.ts';
 import { folderOf } from './kubevirt.ts';
 import { readTree, type TreeVm } from './oadp-tree.ts';
 import { vmAddress } from './telling.ts';
-import { type Thoroughness, type Validated, validateOpened } from './validating.ts';
+import type { Thoroughness, Validated } from './validating.ts';
+import { validateOpened } from './validating-files.ts';
 
 const nothingRead = { links: 0, bytesRead: 0 };
 

@@ -6,7 +6,6 @@ import { readable } from './chain-rules.ts';
 import { deepFindings, secondOpinion } from './deep.ts';
 import { type Finding, finding } from './finding.ts';
 import { Flight } from './flight.ts';
-import { type LooseWish, openLoose } from './loose.ts';
 import type { Point } from './manifest-kinds.ts';
 import { damage, openChain } from './opening.ts';
 import { contentsOf, Unread } from './proving.ts';
@@ -21,6 +20,8 @@ export type Level = 'meta' | 'fast' | 'deep';
 
 /** How thoroughly, and with how many threads. */
 export interface Thoroughness {
+  /** Whether each chain is also restored by both engines. */
+  oracle?: boolean;
   level: Level;
   workers: number;
 }
@@ -34,7 +35,8 @@ export interface Validated {
   story: string;
 }
 
-const layers = (count: number): string => `${count} ${count === 1 ? 'layer' : 'layers'}`;
+/** How many layers, in words. */
+export const layers = (count: number): string => `${count} ${count === 1 ? 'layer' : 'layers'}`;
 
 /** Composes the chain up to each point and compares what comes out with what was captured. */
 async function proofs(
@@ -60,7 +62,8 @@ async function proofs(
 const opinionsAtOnce = 2;
 
 /** What `deep` finds, file by file; `opinion`: QEMU is asked about each file in which we found nothing. */
-async function deep(
+/** What `deep` finds in the files of a chain, and how many bytes they have. */
+export async function deep(
   call: Call<unknown>,
   links: readonly Link[],
   { workers, opinion }: { workers: number; opinion: boolean },
@@ -83,7 +86,8 @@ async function deep(
   return { findings: found.flat(), bytes };
 }
 
-async function told(links: readonly Link[]): Promise<string> {
+/** What a chain composes to, in words. */
+export async function told(links: readonly Link[]): Promise<string> {
   const stack = stackOf(links);
   const { dataBytes, zeroBytes } = await summarise(stack);
   return `disk ${formatSize(stack.virtualSize)}, data ${formatSize(dataBytes)}, zeroed ${formatSize(zeroBytes)}`;
@@ -93,7 +97,7 @@ async function told(links: readonly Link[]): Promise<string> {
 export async function validateChain(
   call: Call<unknown>,
   scene: { facts: VmFacts; disk: DiskFacts },
-  { id, wanted, level, workers }: Thoroughness & { id: string; wanted: ReadonlySet<string> },
+  { id, wanted, level, workers, oracle }: Thoroughness & { id: string; wanted: ReadonlySet<string> },
 ): Promise<Validated> {
   const { facts, disk } = scene;
   const name = addressName({ namespace: facts.namespace, vm: facts.vm, disk: disk.name, ref: id });
@@ -108,6 +112,11 @@ export async function validateChain(
     const more = await deep(call, opened.links, { workers, opinion: isClean(findings) });
     findings.push(...more.findings);
     validated.bytesRead += more.bytes;
+  }
+  if (oracle && isClean(findings)) {
+    const { trials } = await import('./oracle.ts');
+    const asked = points.flatMap((point, n) => (wanted.has(point.id) ? [n] : []));
+    findings.push(...(await trials(call, { links: opened.links, asked, workers })));
   }
   validated.bytesRead += opened.bytesRead;
   for (const { held } of opened.links) held.close();
@@ -145,32 +154,4 @@ export async function validateVm(call: Call<unknown>, facts: VmFacts, how: Thoro
   const findings = [...lost, ...receipts, ...facts.sets.flatMap((set) => setFindings(facts, set))];
   const story = `${facts.sets.length} ${facts.sets.length === 1 ? 'set' : 'sets'}`;
   return [...all, { name: vmAddress(facts), findings, links: 0, bytesRead: 0, story }];
-}
-
-/** Files of a chain that were opened, and what was found so far. */
-interface OpenedFiles {
-  name: string;
-  /** How many there are, opened or not. */
-  count: number;
-  links: readonly Link[];
-  findings: Finding[];
-}
-
-/** What the files of a chain come to: each on its own, never their order. */
-export async function validateOpened(
-  call: Call<unknown>,
-  { name, count, links, findings }: OpenedFiles,
-  { level, workers }: Thoroughness,
-): Promise<Validated> {
-  const validated = { name, findings, links: count, bytesRead: 0, story: layers(count) };
-  if (!isClean(findings)) return validated;
-  validated.story = `${layers(count)}, ${await told(links)}`;
-  if (level === 'deep') findings.push(...(await deep(call, links, { workers, opinion: true })).findings);
-  return validated;
-}
-
-/** Validates loose files as a chain. */
-export async function validateLoose(call: Call<unknown>, wish: LooseWish, how: Thoroughness): Promise<Validated> {
-  const { links, findings } = await openLoose(call.host, wish);
-  return validateOpened(call, { name: wish.files.at(-1) ?? '', count: wish.files.length, links, findings }, how);
 }

@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { dice } from '../../../e2e/ground/images.ts';
@@ -45,6 +45,12 @@ async function looseHolds(f: Fixture, { codes, flags = [], layers = [0, 1, 2, 3]
   const words = ['validate', '--files', ...layers.map((n) => dataFile(f, n)), ...flags, '--level'];
   for (const [n, level] of (['fast', 'deep'] as const).entries())
     holds(await tool([...words, level]), codes[n] as number, [`loose, ${level}`, object]);
+  const root = join(bench.folder, 'imported');
+  rmSync(root, { recursive: true, force: true });
+  mkdirSync(root);
+  await tool(['init', '--repo', root]);
+  const disks = layers.map((n) => `data=${dataFile(f, n)}`);
+  holds(await tool(['import', '--repo', root, '--vm', 'db', ...disks, ...flags]), codes[0], ['import', object]);
 }
 
 describe('corruption matrix, asked for i3', () => {

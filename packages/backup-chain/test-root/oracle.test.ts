@@ -1,17 +1,22 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Host } from '@platter/host/door';
+import { local } from '@platter/host/local';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
-import { checkCode, type Dice, dice, difference } from '../../../e2e/ground/images.ts';
+import { checkCode, create, type Dice, dice, difference, qemu } from '../../../e2e/ground/images.ts';
 import { done, tool } from '../test/tool.ts';
 import { type Chain, capturedChain, looseChain } from './chains.ts';
+import { flip } from './repository.ts';
 
 /** Chains of each of the two kinds; PLATTER_ROUNDS asks for more, PLATTER_SEED for others. */
 const ROUNDS = Number(process.env.PLATTER_ROUNDS ?? 150);
 const SEED = Number(process.env.PLATTER_SEED ?? 1);
 /** Of this many chains one is also restored by QEMU and by the printed script. */
 const BY_OTHERS = 8;
+
+const plain = { clusterBits: 16, extended: false, zstd: false, version2: false, order: 4, preallocated: false };
 
 const folder = mkdtempSync(join(tmpdir(), 'platter-oracle-'));
 const place = join(folder, 'place');
@@ -61,7 +66,41 @@ async function same({ chain, roll, what, words }: Trial, round: number): Promise
   const content = chain.content(last);
   expect(difference(await restored([...words(last), '--engine', 'qemu']), content), `${what}, by qemu`).toBe(-1);
   expect(difference(await scripted(words(last)), content), `${what}, by the script`).toBe(-1);
+  await done(['validate', ...words(last), '--oracle']);
 }
+
+describe('validate --oracle', () => {
+  const three = async (): Promise<string[]> => {
+    const files = ['a', 'b', 'c'].map((name) => join(place, name));
+    for (const [n, file] of files.entries()) {
+      create(file, { size: 3 * 65_536, how: plain });
+      qemu('qemu-io', ['-f', 'qcow2', '-c', `write -q -P ${n + 1} ${n * 65_536} 64k`, file]);
+    }
+    return files;
+  };
+
+  it('finds what the engines do not agree on, and leaves no scratch', async () => {
+    const files = await three();
+    const machine = local();
+    const made: string[] = [];
+    const host: Host = {
+      ...machine,
+      async change(change) {
+        if (change.op === 'mkdir') made.push(change.path);
+        const effect = await machine.change(change);
+        if (change.op === 'run' && change.args.includes('convert')) flip(change.args.at(-1) as string, 70_000);
+        return effect;
+      },
+    };
+    const words = ['validate', '--files', ...files, '--oracle'];
+    const { code, failure } = await tool(words, { host });
+    expect([code, failure?.details.by]).toEqual([5, expect.stringContaining('restored by QEMU it is not what')]);
+    expect(failure?.details.by).toContain(files[2]);
+    expect((await tool(words)).code).toBe(0);
+    expect(made.map((path) => existsSync(path))).toEqual([false]);
+    expect((await tool([...words, '--level', 'meta'])).code).toBe(2);
+  });
+});
 
 describe('the oracle', () => {
   it(`${ROUNDS} random chains of loose files restore as qemu-img converts them, and nothing is said against them`, {

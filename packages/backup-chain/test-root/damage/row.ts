@@ -5,7 +5,7 @@ export type Codes = readonly [meta: number, fast: number, deep: number, restore:
 
 /** The chain given as loose files. */
 export interface Loose {
-  /** Exit codes of `validate --files` and `validate --files --level deep`. */
+  /** Exit codes of `validate --files` and `validate --files --level deep`; that of `import` is the first. */
   codes: readonly [fast: number, deep: number];
   flags?: readonly string[];
   /** What its failure names, when it is not what the repository's does. */
