@@ -49,8 +49,8 @@ async function refuseStrange({ host, holder }: Call<unknown>, { folder, lock }: 
   throw new Failure('refused', `${folder} is in the way, and no export left it`);
 }
 
-const takeLock = ({ host, holder }: Call<unknown>, { lock }: Making, wait: number): Promise<Lock> =>
-  host.change({ op: 'lock', path: lock, holder, wait });
+const takeLock = ({ host, holder, flags }: Call<{ wait: number }>, { lock }: Making): Promise<Lock> =>
+  host.change({ op: 'lock', path: lock, holder, wait: flags.wait });
 
 /** Takes the folder away with what is in it, the lock last. */
 async function clear(host: Host, { folder, lock }: Making): Promise<void> {
@@ -59,11 +59,13 @@ async function clear(host: Host, { folder, lock }: Making): Promise<void> {
   await host.change(remove(lock));
 }
 
-async function sweepLeft(call: Call<unknown>, making: Making, wait: number): Promise<void> {
+/** Takes away what an earlier run left beside a goal; 3 when something else is there, 4 while another run works in it. */
+export async function sweepBeside(call: Call<{ wait: number }>, goal: string): Promise<void> {
+  const making = makingOf(goal);
   const left = [making.folder, making.lock].map((path) => call.host.query(lstat(path)));
   if ((await Promise.all(left)).every((found) => found === null)) return;
   await refuseStrange(call, making);
-  const lock = await takeLock(call, making, wait);
+  const lock = await takeLock(call, making);
   await clear(call.host, making);
   lock.release();
 }
@@ -77,12 +79,12 @@ export async function beside<T>(
   { goal, mode }: { goal: string; mode: number },
   work: (folder: string) => Promise<T>,
 ): Promise<T> {
-  const { host, flags } = call;
+  const { host } = call;
   const making = makingOf(goal);
-  await sweepLeft(call, making, flags.wait);
+  await sweepBeside(call, goal);
   if ((await host.query(lstat(goal))) !== null)
     throw new Failure('refused', `will not export to ${goal}: it is there already`, { hint: 'choose a new name' });
-  const lock = await takeLock(call, making, flags.wait);
+  const lock = await takeLock(call, making);
   const undo = new Undo();
   undo.add(`remove ${making.folder}`, () => clear(host, making));
   return undo.guard(async () => {

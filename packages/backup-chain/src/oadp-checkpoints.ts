@@ -7,7 +7,7 @@ import { Failure } from '@platter/host/failure';
 import { bytes, list, lstat } from '@platter/host/looks';
 import type { Undo } from '@platter/host/undo';
 import { isId } from './address.ts';
-import { beside } from './beside.ts';
+import { beside, sweepBeside } from './beside.ts';
 import { type Checking, type Copier, provenCopy } from './copying.ts';
 import type { ChainSource } from './export-chain.ts';
 import { vmbShape } from './kubevirt-backup.ts';
@@ -71,6 +71,8 @@ export interface Placing {
   checkpoint: Checkpoint;
   links: readonly Link[];
   folder: string;
+  /** Whether the tree names it by now. */
+  isNamed: () => Promise<boolean>;
 }
 
 /** 3 or 5 unless a folder that is there is the checkpoint; what is there is read. */
@@ -113,12 +115,15 @@ export async function placeCheckpoint(
   { copier, checking, undo }: { copier: Copier; checking: Checking; undo: Undo },
 ): Promise<void> {
   const { host } = call;
-  const { folder } = placing;
+  const { folder, isNamed } = placing;
+  await sweepBeside(call, folder);
   if ((await host.query(lstat(folder))) !== null) return refuseOther(host, placing, checking);
   await beside(call, { goal: folder, mode: 0o755 }, async (made) => {
     await fill(host, placing, [made, copier, checking]);
     await host.change(rename(made, folder));
-    undo.add(`remove ${folder}`, () => removeFolder(host, folder));
+    undo.add(`remove ${folder}`, async () => {
+      if (!(await isNamed())) await removeFolder(host, folder);
+    });
     await host.change(sync(dirname(folder)));
   });
 }

@@ -6,7 +6,7 @@ import { clusterSize } from '../layout.ts';
 import { openRepository, restoreLoose } from '../repository.ts';
 import { common, rootOf } from '../root.ts';
 import { scrub } from '../scrub.ts';
-import { damageTold, scrubTold } from '../scrub-telling.ts';
+import { tellScrub } from '../scrub-telling.ts';
 import { addresses } from '../telling.ts';
 
 export default verb({
@@ -37,17 +37,9 @@ export default verb({
     const findings: Finding[] = [];
     const unread: Failure[] = [];
     for await (const one of scrub(call, { ...limits, repo, names: await addresses(call) })) {
-      for (const damage of one.damage) {
-        findings.push(damage.finding);
-        const { record, text } = damageTold(damage);
-        await call.emit(record, { text });
-      }
-      if (one.unread !== null) {
-        unread.push(one.unread);
-        call.warn(one.unread.message);
-      }
-      const told = scrubTold(one);
-      if (told !== null) await call.emit(told.record, told);
+      await tellScrub(call, one);
+      findings.push(...one.damage.map(({ finding }) => finding));
+      if (one.unread !== null) unread.push(one.unread);
     }
     refuse(findings, 'damage was found', restoreLoose);
     if (unread[0] !== undefined) throw unread[0];
