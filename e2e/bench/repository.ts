@@ -2,6 +2,7 @@ import { globSync, statSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { run, succeed, told } from '../ground/run.ts';
+import type { Material } from './bench.ts';
 import { random, scatter } from './images.ts';
 
 export const mebibyte = 2 ** 20;
@@ -145,3 +146,10 @@ export class Chain {
     return `json:${JSON.stringify(this.files().slice(0, links).reduce<object | null>(node, null))}`;
   };
 }
+
+/** A chain of 401 links, each of 32 clusters on a full of 512 MiB. */
+export const long: Material = {
+  needs: ['root', 'xfs', 'loop'],
+  space: 16 * 1024 * mebibyte,
+  make: (dir) => new Chain(dir).make(401),
+};

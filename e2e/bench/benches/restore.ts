@@ -2,8 +2,8 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { attach, type LoopDevice } from '../../ground/loops.ts';
 import { succeed } from '../../ground/run.ts';
-import type { Bench, Material, Side } from '../bench.ts';
-import { Chain, mebibyte } from '../repository.ts';
+import type { Bench, Side } from '../bench.ts';
+import { Chain, long, mebibyte } from '../repository.ts';
 
 const disk = 1024 * mebibyte;
 
@@ -14,12 +14,6 @@ async function target(dir: string): Promise<LoopDevice> {
   await succeed(['fallocate', '-l', `${disk}`, '--', file]);
   return attach(file, { directIo: true });
 }
-
-const long: Material = {
-  needs: ['root', 'xfs', 'loop'],
-  space: 16 * 1024 * mebibyte,
-  make: (dir) => new Chain(dir).make(401),
-};
 
 /** Restores the point that has so many links, to a device whose content may go. */
 function restore(chain: Chain, { device }: LoopDevice, [links, check]: readonly [number, 'data' | 'none']): Side {
