@@ -30,7 +30,7 @@ const words: Record<Op['op'], (value: number) => string> = {
 const img = (...args: string[]) => execFileSync('qemu-img', args, { stdio: 'pipe' });
 
 /** What the disk holds after each layer. */
-function statesOf(layers: readonly Layer[]): Uint8Array[] {
+export function statesOf(layers: readonly Layer[]): Uint8Array[] {
   let now = new Uint8Array(0);
   return layers.map(({ size, ops }) => {
     const next = new Uint8Array(size);
