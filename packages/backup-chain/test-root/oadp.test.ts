@@ -188,6 +188,13 @@ const chained = (change: (content: Json) => void) => (dir: string) => edit(dir, 
 const indexed = (change: (content: Json) => void) => (dir: string) => edit(dir, index, change);
 const image = (dir: string) => join(dir, folderOf('cp-002'), vmb);
 
+/** A file of a tree that lies elsewhere, where a link leads to. */
+const linked = (path: string) => (dir: string) => {
+  const elsewhere = join(dirname(dir), 'canary');
+  renameSync(join(dir, path), elsewhere);
+  symlinkSync(elsewhere, join(dir, path));
+};
+
 const quirks: readonly Quirk[] = [
   [
     'chain items are objects',
@@ -275,6 +282,8 @@ const quirks: readonly Quirk[] = [
       renameSync(join(dir, folderOf('cp-002')), join(dir, '..', 'canary')) ??
       symlinkSync(join(dir, '..', 'canary'), join(dir, folderOf('cp-002'))),
   ],
+  ['an index that is a link', 5, linked(index)],
+  ['a vmb.json that is a link', 3, linked(`${folderOf('cp-002')}/vmb.json`)],
   ['an image that is a folder', 3, (dir) => rmSync(image(dir)) ?? mkdirSync(image(dir))],
   ['an id that cannot be kept', 3, indexed((it) => Object.assign(it.checkpoints[2], { id: '-cp' }))],
   ['an id that leads out', 3, indexed((it) => Object.assign(it.checkpoints[2], { id: '../cp-003' }))],
