@@ -44,7 +44,7 @@ needs(
         `backup-chain restore --repo repo shop/web/log-disk@cp-003 --to ${log.device} --plan=sh > back.sh`,
       );
       await stage.quietly(`sh back.sh && cmp ${log.device} log-disk`);
-      await stage.sh('backup-chain export --repo repo shop/web@cp-003 --oadp out --backup again');
+      await stage.sh('mkdir out && backup-chain export --repo repo shop/web@cp-003 --oadp out --backup again');
       await stage.sh('mkdir other && backup-chain init --repo other && backup-chain import --repo other --oadp out', {
         says: /shop\/web@cp-001, cp-002, cp-003 {2}3 sets, 2 disks, 6 points/,
       });
