@@ -1,5 +1,5 @@
 import { globSync, statSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { run, succeed, told } from '../ground/run.ts';
 import type { Material } from './bench.ts';
@@ -66,6 +66,12 @@ export class Backups {
       .map((file) => join(this.repo, file));
 }
 
+/** A repository that a round starts from: a copy by reflink of another. */
+export async function again(from: string, to: string): Promise<void> {
+  await rm(to, { recursive: true, force: true });
+  await succeed(['cp', '-a', '--reflink=always', '--', from, to]);
+}
+
 /** Where two images differ, as a `DiskDiff` says of what an image was. */
 const identity = (path: string, ref: string) => {
   const { ino, birthtimeNs, mtimeNs, size } = statSync(path, { bigint: true });
@@ -74,7 +80,7 @@ const identity = (path: string, ref: string) => {
 
 const cluster = 65_536;
 
-/** A chain of `links` points of the disk `web/data`: 1 GiB, half of it random data, then 32 clusters of it in each. */
+/** A chain of `links` points of the disk `web/data`: 1 GiB, half of it random data, then some clusters of it in each. */
 export class Chain {
   readonly repo: string;
   readonly image: string;
@@ -89,22 +95,22 @@ export class Chain {
     return ['backup-chain', 'capture', ...words, ...where, `data=${this.image}`];
   };
 
-  async make(links: number, data = 512 * mebibyte): Promise<void> {
+  async make(links: number, { data = 512 * mebibyte, clusters = 32 } = {}): Promise<void> {
     const size = 1024 * mebibyte;
     await mkdir(this.repo);
     await succeed(['backup-chain', 'init', '--repo', this.repo]);
     random(this.image, size, data);
     await succeed(this.#capture());
-    for (let link = 1; link < links; link++) await this.#further(link, data);
+    for (let link = 1; link < links; link++) await this.#further(link, { span: data, clusters });
   }
 
   /** The argv that captures the disk by comparing all of it. */
   byComparing = (): string[] => this.#capture('--engine', 'diff');
 
   /** Another point: some clusters get other bytes, and the list on stdin says which. */
-  async #further(link: number, span: number): Promise<void> {
+  async #further(link: number, { span, clusters }: { span: number; clusters: number }): Promise<void> {
     const from = identity(this.image, `web/data@${link}`);
-    const at = scatter(this.image, 32, { span, shift: link * 7 });
+    const at = scatter(this.image, clusters, { span, shift: link * 7 });
     const to = identity(this.image, `web/data@${link + 1}`);
     const ranges = at.sort((a, b) => a - b).map((one) => [one, cluster]);
     const diff = { kind: 'DiskDiff', from, to, format: 'raw', ranges, zeros: [], complete: true };

@@ -4,7 +4,7 @@ import { succeed } from '../../ground/run.ts';
 import { strace } from '../../ground/strace.ts';
 import type { Bench } from '../bench.ts';
 import { scatter } from '../images.ts';
-import { Backups, Chain, mebibyte } from '../repository.ts';
+import { again, Backups, Chain, mebibyte } from '../repository.ts';
 
 const disk = 4096 * mebibyte;
 const changed = Math.round(disk / 100 / 65_536);
@@ -14,12 +14,6 @@ export const readFrom = (calls: readonly string[], path: string): number =>
   calls
     .filter((call) => /^(pread64|preadv2?|read|readv)\(\d+</.test(call) && call.includes(`<${path}>`))
     .reduce((sum, call) => sum + Math.max(0, Number(/= (-?\d+)/.exec(call)?.[1] ?? 0)), 0);
-
-/** A repository that a round starts from: a copy by reflink of the one with only the first full in it. */
-async function again(from: string, to: string): Promise<void> {
-  await rm(to, { recursive: true, force: true });
-  await succeed(['cp', '-a', '--reflink=always', '--', from, to]);
-}
 
 async function empty(repo: string): Promise<void> {
   await rm(repo, { recursive: true, force: true });
@@ -48,7 +42,7 @@ export const benches: readonly Bench[] = [
     reach: 1.3,
     setup: async (dir) => {
       const chain = new Chain(dir);
-      await chain.make(1, whole);
+      await chain.make(1, { data: whole });
       let round = 0;
       const prepare = async () => void scatter(chain.image, 160, { span: whole, shift: ++round });
       return {
