@@ -80,9 +80,19 @@ class Taker {
     if (says) await this.#read({ first: cluster, end: cluster + 1 });
   }
 
+  /** Zeros that no entry says, for they lie behind the end of an upper file, only hide what is below: as far as that goes. */
+  #needed(span: Span): Span {
+    if (span.kind !== 'zero') return span;
+    const { upper, whole } = this.#taking;
+    const below = whole.links.at(-upper.links.length - 1);
+    const hidden = clustersOf(below?.layer.header.size ?? 0) * clusterSize;
+    const said = Math.min(...upper.links.slice(span.layer).map(({ layer }) => layer.header.size));
+    return { ...span, length: Math.min(span.length, Math.max(said, hidden) - span.at) };
+  }
+
   async take(span: Span): Promise<void> {
     const { draft, upper } = this.#taking;
-    for (const { first, end, isPart } of cuts(span, upper.virtualSize)) {
+    for (const { first, end, isPart } of cuts(this.#needed(span), upper.virtualSize)) {
       if (first !== this.#part.cluster) await this.#settlePart();
       if (isPart) this.#part = { cluster: first, says: this.#part.says || span.kind !== 'absent' };
       else if (span.kind === 'zero') await draft.zero(first, end - first);

@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import { hash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Host } from '@platter/host/door';
 import { local } from '@platter/host/local';
 import { shown } from '@platter/host/shown';
+import { stateId } from '@platter/qcow2/digest';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { effort } from '../../../e2e/ground/effort.ts';
@@ -15,7 +16,7 @@ import { spans, stackOf } from '../src/stack.ts';
 import { cluster, Disk } from '../test/model.ts';
 import { done, tool } from '../test/tool.ts';
 import { History, statesOf, steps } from './history.ts';
-import { flip } from './repository.ts';
+import { flip, forge } from './repository.ts';
 
 const merge = (history: History, run: string, ...more: string[]) =>
   tool(['merge', `default/db/data@${run}`, '--repo', history.root, ...more]);
@@ -74,6 +75,32 @@ describe('merge', () => {
   });
 });
 
+describe('a disk that changed its size', () => {
+  it('gets no zeros stored behind all that is below, and those that hide something', async () => {
+    const disk = new Disk(24 * cluster).write(0, 1, 20, 23);
+    const states = [disk.bytes.slice()];
+    states.push(
+      disk
+        .write(1)
+        .resize(10 * cluster)
+        .bytes.slice(),
+    );
+    states.push(
+      disk
+        .resize(9000 * cluster)
+        .write(2)
+        .bytes.slice(),
+    );
+    using history = await new History().make(states);
+    await merged(history, history.ids[1] as string, history.ids[2] as string);
+    await holds(history);
+    const [path = ''] = readdirSync(join(history.disk, 'points')).slice(-1);
+    const { data } = JSON.parse(readFileSync(join(history.disk, 'points', path), 'utf8'));
+    // 14 clusters that were cut off, and the one at whose end they were.
+    expect(data).toMatchObject({ dataClusters: 2, zeroClusters: 15 });
+  });
+});
+
 /** The files of a repository and their bytes. */
 const everything = (history: History): Map<string, string> => {
   const files = readdirSync(history.root, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
@@ -126,6 +153,23 @@ describe('refusals', () => {
     expect(code).toBe(5);
     expect(failure?.message).toContain(`${two}.0.qcow2`);
     expect(everything(history)).toEqual(before);
+  });
+
+  it('a chain that would not show the same: 5, and the repository is as before', async () => {
+    using history = await simple();
+    const last = history.ids.at(-1) as string;
+    const manifest = join(history.disk, 'points', `000004-${last}.json`);
+    forge(manifest, (point) => {
+      point.contentSha256 = hash('sha256', 'another');
+      point.stateId = stateId((point.disk as { uid: string }).uid, String(point.contentSha256));
+    });
+    const before = everything(history);
+    for (const from of history.ids.slice(0, 2)) {
+      const { code, failure } = await merge(history, `${from}..latest`);
+      expect(code).toBe(5);
+      expect(failure?.message).toContain('would not show the same');
+      expect(everything(history)).toEqual(before);
+    }
   });
 
   it('a locked VM: 4; another disk or VM: 3', async () => {
@@ -225,7 +269,43 @@ describe('laws', () => {
           expect(readdirSync(join(history.disk, 'data'))).toHaveLength(2 * history.ids.length);
         }
       }),
-      effort(12),
+      effort(8),
+    );
+  }, 600_000);
+
+  it('of foreign files, in whatever way their sizes change, keeps it too', async () => {
+    const sectors = fc.integer({ min: 1, max: 12 * 128 });
+    const file = fc.record({
+      size: sectors,
+      writes: fc.array(fc.nat(11), { maxLength: 4 }),
+      zeros: fc.array(fc.nat(11), { maxLength: 3 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(file, { minLength: 3, maxLength: 5 }), share, share, async (files, a, b) => {
+        using history = await new History().make([]);
+        const paths = files.map(({ size, writes, zeros }, n) => {
+          const path = join(history.folder, `${n}.qcow2`);
+          execFileSync('qemu-img', ['create', '-q', '-f', 'qcow2', path, String(size * 512)]);
+          const fits = (at: number) => at * cluster < size * 512;
+          const length = (at: number) => Math.min(cluster, size * 512 - at * cluster);
+          const words = [
+            ...writes.filter(fits).map((at) => `write -P ${n + 1} ${at * cluster} ${length(at)}`),
+            ...zeros.filter(fits).map((at) => `write -z ${at * cluster} ${length(at)}`),
+          ];
+          if (words.length > 0)
+            execFileSync('qemu-io', ['-f', 'qcow2', ...words.flatMap((word) => ['-c', word]), path], { stdio: 'pipe' });
+          return `data=${path}`;
+        });
+        await done(['import', '--repo', history.root, '--vm', 'db', ...paths]);
+        rmSync(join(history.vm, 'sets'), { recursive: true });
+        mkdirSync(join(history.vm, 'sets'));
+        for (const id of history.ids) history.states.set(id, await history.restored(id));
+        const [from, to] = [pick(history.ids, Math.min(a, b)), pick(history.ids, Math.max(a, b))];
+        fc.pre(from !== to);
+        await merged(history, from, to);
+        await holds(history);
+      }),
+      effort(8),
     );
   }, 600_000);
 
