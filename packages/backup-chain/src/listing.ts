@@ -1,7 +1,10 @@
 import type { Call } from '@platter/command/call';
+import type { Host } from '@platter/host/door';
+import { Failure } from '@platter/host/failure';
+import { lstat } from '@platter/host/looks';
 import { formatSize } from '@platter/units/size';
-import type { Place } from './address.ts';
-import { chainOf, unreadable } from './chain.ts';
+import { type Place, placeName } from './address.ts';
+import { chainOf, dependents, unreadable } from './chain.ts';
 import type { Point } from './manifest-kinds.ts';
 import { lastDrillOf, type Receipts, readReceipts, receiptFindings } from './receipts.ts';
 import { listVms, type Repo, readVm, type VmFacts } from './repository.ts';
@@ -56,12 +59,20 @@ async function listBroken({ emit, warn }: Emit, { disks, sets }: VmFacts, receip
   return broken.length;
 }
 
+/** A place of which the repository knows nothing: 3. */
+async function refuseUnknown(host: Host, { paths, disks }: VmFacts, place: Place): Promise<void> {
+  const there = place.disk === null || disks.some(({ name }) => name === place.disk);
+  if (there && (await host.query(lstat(paths.folder))) !== null) return;
+  throw new Failure('refused', `there is no ${placeName(place)}`, { hint: 'backup-chain list' });
+}
+
 /** Lists the sets, or the points, of one VM or all; says how many manifests could not be read. */
 export async function listAll(call: Call<unknown>, repo: Repo, listing: Listing): Promise<number> {
   const vms = listing.place === null ? await listVms(call.host, repo) : [listing.place];
   let broken = 0;
   for (const vm of vms) {
     const facts = await readVm(call.host, repo, vm);
+    if (listing.place !== null) await refuseUnknown(call.host, facts, listing.place);
     const receipts = await readReceipts(call.host, facts.paths);
     if (listing.points || listing.place?.disk != null) await listPoints(call, facts, listing);
     else await listSets(call, facts, receipts);
@@ -79,11 +90,14 @@ export function pointLines(facts: VmFacts, [name, now]: readonly [string, number
   });
   const unproven = leaf?.capture.unproven ?? [];
   const pins = leaf ? pinsOn(facts, leaf.id) : [];
+  const disk = facts.disks.find((one) => one.name === leaf?.disk.name);
+  const resting = leaf && disk ? dependents(disk, leaf.id).length - 1 : 0;
   return [
     `${name}  ${formatSize(leaf?.virtualSize ?? 0)}  ${links.length} ${links.length === 1 ? 'layer' : 'layers'}`,
     ...rows,
     ...(unproven.length > 0 ? [`  unproven  ${unproven.join(', ')}`] : []),
     ...(pins.length > 0 ? [`  pins  ${pins.join(', ')}`] : []),
+    ...(resting > 0 ? [`  dependents  ${resting}`] : []),
     `  restore  backup-chain restore ${name} --to TARGET`,
   ];
 }

@@ -1,6 +1,7 @@
 import type { Host } from '@platter/host/door';
 import { Failure } from '@platter/host/failure';
 import { list, lstat, text } from '@platter/host/looks';
+import { quote } from '@platter/units/shell';
 import type { Place } from './address.ts';
 import {
   type DiskPaths,
@@ -74,6 +75,16 @@ export async function openRepository(host: Host, root: string): Promise<Repo> {
 
 export const restoreLoose =
   'backup-chain restore --files FULL INCREMENT... --to TARGET restores what is there, unproven';
+
+/** More files than a line should name. */
+const manyFiles = 8;
+
+/** The way out of a damaged chain: by its own files, where they are known down to the full and few enough to be named. */
+export function wayOutOf({ paths }: DiskFacts, links: readonly Point[]): string {
+  if (links[0]?.type !== 'full' || links.length > manyFiles) return restoreLoose;
+  const files = links.map(({ data }) => quote(`${paths.data}/${data.file}`)).join(' ');
+  return `backup-chain restore --files ${files} --to TARGET restores what is there, unproven`;
+}
 
 function refuseFeatures({ features }: Repository): void {
   if (features.length === 0) return;

@@ -5,7 +5,7 @@ import { chainOf, setFindings } from './chain.ts';
 import { refuse } from './finding.ts';
 import { pointLines } from './listing.ts';
 import { drillsOf, lastDrillOf, readReceipts, receiptFindings } from './receipts.ts';
-import { restoreLoose } from './repository.ts';
+import { wayOutOf } from './repository.ts';
 import { type Found, manifestOf, pointsOf } from './resolving.ts';
 import { drilledLine } from './telling.ts';
 import { pinsOn, pointRecord, setRecord, standingOf } from './view.ts';
@@ -24,7 +24,7 @@ export async function show(call: Call<unknown>, found: Found): Promise<void> {
     const name = addressName({ namespace: facts.namespace, vm: facts.vm, disk: disk.name, ref: id });
     const point = manifestOf(disk, id);
     const { links, findings } = chainOf({ facts, disk }, id);
-    refuse(findings, `the chain of ${name} is damaged`, restoreLoose);
+    refuse(findings, `the chain of ${name} is damaged`, wayOutOf(disk, links));
     if (point === undefined) throw new Failure('corrupt', `the manifest of ${name} is not there`);
     const drills = drillsOf(receipts, disk.name, id).map((receipt) => `  drill  ${drilledLine(receipt)}`);
     const text = [...pointLines(facts, [name, call.now()], links), ...drills];

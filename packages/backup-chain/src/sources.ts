@@ -7,7 +7,7 @@ import { openLoose } from './loose.ts';
 import type { Point } from './manifest-kinds.ts';
 import { checking, openChain } from './opening.ts';
 import { lockForReading } from './reading.ts';
-import { type DiskFacts, openRepository, restoreLoose, type VmFacts } from './repository.ts';
+import { type DiskFacts, openRepository, type VmFacts, wayOutOf } from './repository.ts';
 import { type Found, pointsOf, resolve } from './resolving.ts';
 import { rootOf } from './root.ts';
 import { contentOf, type Stack, stackOf } from './stack.ts';
@@ -48,12 +48,13 @@ export async function openPoint(
   const name = addressName({ namespace: facts.namespace, vm: facts.vm, disk: disk.name, ref: id });
   const { links, findings } = chainOf({ facts, disk }, id);
   const what = `${name} is damaged`;
-  refuse(findings, what, restoreLoose);
+  const wayOut = wayOutOf(disk, links);
+  refuse(findings, what, wayOut);
   const opened = await openChain(call.host, disk, links);
-  refuse(opened.findings, what, restoreLoose);
+  refuse(opened.findings, what, wayOut);
   const stack = stackOf(opened.links);
   const point = links.at(-1) as Point;
-  refuse(await proof(stack, point), what, restoreLoose);
+  refuse(await proof(stack, point), what, wayOut);
   return { name, disk: disk.name, stack, point, places: [facts.repo.root] };
 }
 
