@@ -78,3 +78,19 @@ export function dependents(disk: DiskFacts, id: string): string[] {
   }
   return found;
 }
+
+/** Of points of a disk those that no other of them rests on: their chains have all of them. What goes round stays in. */
+export function tipsOf(disk: DiskFacts, ids: readonly string[]): string[] {
+  const parents = new Map(readable(disk).map(({ id, parent }) => [id, parent?.id]));
+  const under = (from: readonly string[]): Set<string> => {
+    const found = new Set<string>();
+    for (const id of from)
+      for (let next = parents.get(id); next !== undefined && !found.has(next); next = parents.get(next))
+        found.add(next);
+    return found;
+  };
+  const lower = under(ids);
+  const tips = [...new Set(ids)].filter((id) => !lower.has(id));
+  const covered = under(tips);
+  return [...tips, ...ids.filter((id) => lower.has(id) && !covered.has(id))];
+}

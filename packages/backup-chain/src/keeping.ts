@@ -1,4 +1,4 @@
-import { chainOf, setFindings } from './chain.ts';
+import { chainOf, setFindings, tipsOf } from './chain.ts';
 import { type Expiry, expire, type Pinned, type Rules } from './expire.ts';
 import { type Finding, finding } from './finding.ts';
 import type { BackupSet } from './manifest-kinds.ts';
@@ -19,19 +19,23 @@ function pinnedIn({ pins }: VmFacts): { pinned: Pinned[]; findings: Finding[] } 
   return { pinned, findings };
 }
 
-/** What is wrong with a set: itself, or a chain that it needs. */
-function wrongWith(facts: VmFacts, set: BackupSet): Finding[] {
-  const own = facts.sets.filter(({ value }) => value?.id === set.id).flatMap((leaf) => setFindings(facts, leaf));
-  const chains = set.members.flatMap(({ disk: name, point }) => {
-    const disk = facts.disks.find((one) => one.name === name);
-    return disk === undefined ? [] : chainOf({ facts, disk }, point).findings;
+/** What is wrong with sets: themselves, or the chains that they need. */
+function wrongWith(facts: VmFacts, sets: readonly BackupSet[]): Finding[] {
+  const own = facts.sets.filter(({ value }) => value !== null && sets.includes(value));
+  const chains = facts.disks.flatMap((disk) => {
+    const members = sets.flatMap((set) => set.members.filter((one) => one.disk === disk.name));
+    const tips = tipsOf(
+      disk,
+      members.map(({ point }) => point),
+    );
+    return tips.flatMap((id) => chainOf({ facts, disk }, id).findings);
   });
-  return [...own, ...chains].filter(({ code }) => code !== 'noted');
+  return [...own.flatMap((leaf) => setFindings(facts, leaf)), ...chains].filter(({ code }) => code !== 'noted');
 }
 
 /** Which sets go and which stay, and why. */
 export function expiryOf(facts: VmFacts, { policy, now }: Pick<Rules, 'policy' | 'now'>): Expiry {
-  const sets = setsInOrder(facts).map((set) => ({ ...set, isComplete: () => isClean(wrongWith(facts, set)) }));
+  const sets = setsInOrder(facts).map((set) => ({ ...set, isComplete: () => isClean(wrongWith(facts, [set])) }));
   return expire(sets, { policy, pins: pinnedIn(facts).pinned, now });
 }
 
@@ -41,11 +45,14 @@ export const setsOf = ({ sets }: VmFacts, ids: readonly string[]): BackupSet[] =
 
 /** What keeps a VM from being pruned: damage in what is kept, a pin of nothing, or no set that is complete. */
 export function standsInTheWay(facts: VmFacts, { kept }: Expiry): Finding[] {
-  const ids = kept.map(({ id }) => id);
-  const retained = setsOf(facts, ids).flatMap((set) => wrongWith(facts, set));
-  const newest = setsInOrder(facts).at(-1);
-  const none = ids.length === 0 && newest !== undefined ? wrongWith(facts, newest) : [];
-  return [
-    ...new Map([...pinnedIn(facts).findings, ...retained, ...none].map((one) => [JSON.stringify(one), one])).values(),
-  ];
+  const newest = setsInOrder(facts).slice(-1);
+  const judged =
+    kept.length > 0
+      ? setsOf(
+          facts,
+          kept.map(({ id }) => id),
+        )
+      : newest;
+  const findings = [...pinnedIn(facts).findings, ...wrongWith(facts, judged)];
+  return [...new Map(findings.map((one) => [JSON.stringify(one), one])).values()];
 }

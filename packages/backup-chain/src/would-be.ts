@@ -1,4 +1,4 @@
-import { chainOf, dependents, setFindings } from './chain.ts';
+import { chainOf, setFindings, tipsOf } from './chain.ts';
 import { bad, nameOf, readable, type Scene } from './chain-rules.ts';
 import type { Finding } from './finding.ts';
 import { readManifest } from './manifest.ts';
@@ -59,8 +59,13 @@ export function wrongThen(undoing: Back, former: readonly Leaf<Point>[]): Findin
   );
   const chains = facts.disks.flatMap((disk) => {
     const ids = back.filter((point) => point.disk.name === disk.name).map(({ id }) => id);
-    const affected = [...new Set(ids.flatMap((id) => dependents(disk, id)))];
-    return [...clashes({ facts, disk }, ids), ...affected.flatMap((id) => chainOf({ facts, disk }, id).findings)];
+    const tips = tipsOf(
+      disk,
+      readable(disk).map(({ id }) => id),
+    );
+    const chains = tips.map((id) => chainOf({ facts, disk }, id));
+    const affected = chains.filter(({ links }) => links.some(({ id }) => ids.includes(id)));
+    return [...clashes({ facts, disk }, ids), ...affected.flatMap(({ findings }) => findings)];
   });
   const lost = back.filter(({ disk }) => !facts.disks.some(({ name }) => name === disk.name));
   return [

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { tipsOf } from '../src/chain.ts';
 import { expiryOf, standsInTheWay } from '../src/keeping.ts';
 import { seal } from '../src/manifest.ts';
 import type { BackupSet, Point } from '../src/manifest-kinds.ts';
@@ -101,5 +102,22 @@ describe('a plan of what goes', () => {
     const lost = without(vm(chain(1), [1]), 'id-1.0.dig');
     const late = expiryOf(lost, { policy: { within: 1 }, now: Date.parse('2027-01-01T00:00:00Z') });
     expect([late.kept, standsInTheWay(lost, late).length]).toEqual([[], 1]);
+  });
+});
+
+describe('tips', () => {
+  const tips = (points: readonly Point[], ids: readonly string[]) => tipsOf(scene(points).disk, ids);
+
+  it('of points are those that no other of them rests on', () => {
+    const points = [...chain(3), full(4)];
+    expect(tips(points, ['id-1', 'id-3', 'id-2', 'id-4'])).toEqual(['id-3', 'id-4']);
+    expect(tips(points, ['id-1', 'id-1'])).toEqual(['id-1']);
+    expect(tips(points, ['id-9', 'id-1'])).toEqual(['id-9', 'id-1']);
+    expect(tips(points, [])).toEqual([]);
+  });
+
+  it('leave nothing out that goes round', () => {
+    const round = [point(1, { parent: { id: 'id-2', stateId: '' } }), point(2), full(3)];
+    expect(tips(round, ['id-3', 'id-1', 'id-2']).sort()).toEqual(['id-1', 'id-2', 'id-3']);
   });
 });
