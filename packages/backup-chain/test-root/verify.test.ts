@@ -1,5 +1,15 @@
-import { mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
+import { local } from '@platter/host/local';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { attach } from '../../../e2e/ground/loops.ts';
 import { needs } from '../../../e2e/ground/needs.ts';
@@ -127,6 +137,16 @@ describe('verify', () => {
     expect((await tool(['verify', address, '--repo', bench.good])).code).toBe(2);
   });
 
+  it.each([['verify', address, '--against', '/dev/null'], ['export', address, '--flat', '/dev/shm/never'], ['scrub']])(
+    '%s while the trash is purged: 4',
+    async (...words) => {
+      const f = bench.copy();
+      const purge = await local().query({ op: 'lock', path: join(f.root, 'vms/default/db/use') });
+      expect((await tool([...words, '--repo', f.root])).code).toBe(4);
+      purge.release();
+    },
+  );
+
   it('a set of one disk, and a disk of it by its name', async () => {
     const say = (...words: string[]) =>
       tool(['verify', 'default/db@latest', '--repo', bench.good, '--against', target(), ...words]);
@@ -163,7 +183,9 @@ needs('root', 'loop')('verify against a block device', () => {
     const link = join(bench.folder, 'by-link');
     symlinkSync(loop.device, link);
     const before = readFileSync(file);
+    const held = openSync(loop.device, constants.O_RDONLY | constants.O_EXCL);
     expect(await verify(link)).toMatchObject({ code: 0, records: [{ equal: true, against: link }] });
+    closeSync(held);
     await using other = await attach(target({ [five]: 1 }, size + 8192));
     expect(await verify(other.device)).toMatchObject({ code: 5, records: [{ firstDifference: five }] });
     expect(readFileSync(file).equals(before)).toBe(true);
