@@ -20,7 +20,7 @@ function importText({ place, from }: History, all: readonly Imported[]): string 
   const points = all.flatMap((one) => (one.kind === 'point' ? [one.point] : []));
   const sets = all.flatMap((one) => (one.kind === 'set' ? [one.set.id] : []));
   const disks = new Set(points.map(({ disk }) => disk.name));
-  const known = all.filter(({ kind, outcome }) => kind === 'point' && outcome === 'exists').length;
+  const known = all.filter((one) => one.kind === 'point' && one.standing.outcome === 'exists').length;
   const name = `${vmAddress(place)}${sets.length > 0 ? `@${listed(sets)}` : ''}`;
   const counts = [counted(sets.length, 'set'), counted(disks.size, 'disk'), counted(points.length, 'point')];
   const before = known === 0 ? '' : known === points.length ? ', all there before' : `, ${known} there before`;
@@ -42,9 +42,8 @@ export class ImportTeller {
   async #emit(one: Imported, text: readonly string[]): Promise<void> {
     this.#told += 1;
     if (one.kind === 'set') return this.#call.emit(setRecord(one.set), { text, name: setAddress(one.set) });
-    const { point, outcome, links } = one;
-    const standing = { outcome, links, hidden: false, dependents: 0, restoreBytes: point.virtualSize };
-    const name = outcome === 'created' ? { name: pointAddress(point) } : {};
+    const { point, standing } = one;
+    const name = standing.outcome === 'created' ? { name: pointAddress(point) } : {};
     return this.#call.emit(pointRecord(point, standing), { text, ...name });
   }
 

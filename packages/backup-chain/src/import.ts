@@ -12,7 +12,7 @@ import type { BackupSet, Point } from './manifest-kinds.ts';
 import { identityOf } from './origin.ts';
 import type { Repo, VmFacts } from './repository.ts';
 import type { Link } from './stack.ts';
-import { inOrder } from './view.ts';
+import { inOrder, type Standing } from './view.ts';
 
 /** An import of one VM, as it was said. */
 export interface ImportWish {
@@ -30,9 +30,7 @@ export interface ImportWish {
 }
 
 /** What became of a file of an import, or of a set. */
-export type Imported =
-  | { kind: 'point'; point: Point; outcome: 'created' | 'exists'; links: number }
-  | { kind: 'set'; set: BackupSet; outcome: 'created' | 'exists' };
+export type Imported = { kind: 'point'; point: Point; standing: Standing } | { kind: 'set'; set: BackupSet };
 
 /** A file with what it holds and what becomes of it. */
 export interface PlannedFile {
@@ -85,10 +83,9 @@ async function plan(call: Call<unknown>, wish: ImportWish, facts: VmFacts): Prom
   const { history, ignoreBacking, full, after } = wish;
   const rules = { ignoreBacking, after: (disk: string) => pointAfter(facts, disk, after) };
   const opened = await openHistory(call.host, history, rules);
-  refuse(
-    opened.flatMap(({ findings }) => findings),
-    'these files cannot be imported',
-  );
+  const findings = opened.flatMap((one) => one.findings);
+  for (const { code, object, message } of findings) if (code === 'noted') call.note(`${object}: ${message}`);
+  refuse(findings, 'these files cannot be imported');
   const files: (PlannedFile & { moment: number })[] = [];
   for (const disk of disksIn(history)) {
     refuseUid(facts, disk, wish);

@@ -3,14 +3,15 @@ import { chainOf } from './chain.ts';
 import { refuse } from './finding.ts';
 import { importPoint } from './foreign-point.ts';
 import type { Imported, ImportWish, Planned, PlannedFile } from './import.ts';
-import { diskPaths, pointName } from './layout.ts';
+import { diskPaths } from './layout.ts';
 import type { BackupSet, Point } from './manifest-kinds.ts';
 import { openChain } from './opening.ts';
 import { ensureDisk, heading, publishSet } from './publish.ts';
 import type { DiskFacts, VmFacts } from './repository.ts';
 import { openPoint } from './sources.ts';
 import type { Link } from './stack.ts';
-import { inOrder } from './view.ts';
+import { inOrder, type Standing, standingOf } from './view.ts';
+import { withPoint } from './with-point.ts';
 
 type Tell = (imported: Imported) => Promise<void>;
 type Taken = Pick<Point, 'capturedAt' | 'capturedAtFrom' | 'consistency'>;
@@ -19,21 +20,6 @@ type Taken = Pick<Point, 'capturedAt' | 'capturedAtFrom' | 'consistency'>;
 interface Tip {
   point: Point;
   links: Link[] | null;
-}
-
-/** A VM with one more point, as it would be read again. */
-export function withPoint(facts: VmFacts, point: Point): VmFacts {
-  const { name, uid } = point.disk;
-  const paths = diskPaths(facts.paths, name);
-  const file = pointName(point.sequence, point.id);
-  const identity = { uid, createdAt: point.capturedAt, self: '' };
-  const fresh: DiskFacts = {
-    ...{ name, paths, points: [], data: [], temporaries: [] },
-    identity: { name: 'disk.json', path: paths.identity, value: identity, fault: null },
-  };
-  const disk = facts.disks.find((one) => one.name === name) ?? fresh;
-  const points = [...disk.points, { name: file, path: `${paths.points}/${file}`, value: point, fault: null }];
-  return { ...facts, disks: [...facts.disks.filter((one) => one !== disk), { ...disk, points }] };
 }
 
 /** Makes the points and sets of an import one after another. */
@@ -128,26 +114,33 @@ export class Importer {
     return publishSet(this.#call.host, this.facts, { set: { ...set, ...this.#taken(planned) }, attachments });
   }
 
-  /** On how many points one that is there rests, itself among them. */
-  #count({ disk: { name }, id }: Point): number {
-    const disk = this.facts.disks.find((one) => one.name === name);
-    return disk === undefined ? 1 : chainOf({ facts: this.facts, disk }, id).links.length;
+  /** Where a point stands that was there before. */
+  #found(point: Point): Standing {
+    const disk = this.facts.disks.find(({ name }) => name === point.disk.name) as DiskFacts;
+    return standingOf(this.facts, disk, [point, chainOf({ facts: this.facts, disk }, point.id).links]);
+  }
+
+  /** Sees to it that a file is a point. */
+  async #point(file: PlannedFile, planned: Planned & { id: string }, tell: Tell): Promise<Point> {
+    const { verdict } = file;
+    const tip = verdict.state === 'here' ? { point: verdict.point, links: null } : await this.#create(file, planned);
+    this.#tips.set(file.disk, tip);
+    const { point, links } = tip;
+    const made = { outcome: 'created' as const, hidden: false, dependents: 0, restoreBytes: point.virtualSize };
+    await tell({
+      kind: 'point',
+      point,
+      standing: links === null ? this.#found(point) : { ...made, links: links.length },
+    });
+    return point;
   }
 
   /** Makes what is missing of a moment: its points in the order of their disks, then its set. */
   async make(planned: Planned & { id: string }, tell: Tell): Promise<void> {
     const points: Point[] = [];
-    for (const file of planned.files) {
-      if (file.verdict.state === 'gone') continue;
-      const outcome = file.verdict.state === 'here' ? 'exists' : 'created';
-      const tip =
-        file.verdict.state === 'here' ? { point: file.verdict.point, links: null } : await this.#create(file, planned);
-      this.#tips.set(file.disk, tip);
-      points.push(tip.point);
-      await tell({ kind: 'point', point: tip.point, outcome, links: tip.links?.length ?? this.#count(tip.point) });
-    }
-    if (planned.set.state === 'here') await tell({ kind: 'set', set: planned.set.set, outcome: 'exists' });
-    if (planned.set.state !== 'new') return;
-    await tell({ kind: 'set', set: await this.#publish(planned, points), outcome: 'created' });
+    for (const file of planned.files)
+      if (file.verdict.state !== 'gone') points.push(await this.#point(file, planned, tell));
+    if (planned.set.state === 'here') await tell({ kind: 'set', set: planned.set.set });
+    if (planned.set.state === 'new') await tell({ kind: 'set', set: await this.#publish(planned, points) });
   }
 }

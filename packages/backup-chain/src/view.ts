@@ -11,7 +11,8 @@ type Outcome = 'created' | 'unchanged' | 'exists';
 export const isHidden = ({ sets }: VmFacts, disk: string, id: string): boolean =>
   !sets.some(({ value }) => value?.members.some((member) => member.disk === disk && member.point === id));
 
-interface Standing {
+/** Where a point stands: what became of it, who rests on it, and on how many it rests. */
+export interface Standing {
   outcome: Outcome;
   hidden: boolean;
   dependents: number;

@@ -115,6 +115,7 @@ describe('import of files', () => {
         [undefined, id],
       ]),
     );
+    expect(again.records[0]).toMatchObject({ hidden: false, dependents: 2, links: 1, restoreBytes: 10 * 64 * KiB });
     expect(await everything(site)).toEqual(before);
   });
 
@@ -333,7 +334,12 @@ describe('a file that says more than it should', () => {
     const [, f1, f2] = site.files as [string, string, string];
     backed(f1, '/gone/f0.qcow2');
     backed(f2, 'f1.qcow2');
-    expect((await site.bring(...words(site.files))).failure).toBeNull();
+    const { failure, notes } = await site.bring(...words(site.files));
+    expect(failure).toBeNull();
+    expect(notes).toEqual([
+      `${f1}: it names "f0.qcow2" as its backing file, as it should`,
+      `${f2}: it names "f1.qcow2" as its backing file, as it should`,
+    ]);
     await holds(site);
     const flat = await ground();
     backed(flat.files[2] as string, 'f0.qcow2');
