@@ -21,7 +21,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { mounted } from '../../../e2e/ground/filesystem.ts';
 import { attach, type LoopOptions } from '../../../e2e/ground/loops.ts';
 import { needs } from '../../../e2e/ground/needs.ts';
-import { run } from '../../../e2e/ground/run.ts';
+import { executable, run } from '../../../e2e/ground/run.ts';
 import { cluster, Disk } from '../test/model.ts';
 import { done, tool } from '../test/tool.ts';
 import { hostOf } from './damage/place.ts';
@@ -204,7 +204,7 @@ needs('loop')('what lies on a target', () => {
   });
 });
 
-needs('loop')('a restore that ends early', () => {
+needs('loop', 'strace')('a restore that ends early', () => {
   /** The changes of a restore to a device: head, flush, zeros, body, flush, head, flush. */
   it.each([
     ['kill', 4, null],
@@ -221,6 +221,27 @@ needs('loop')('a restore that ends early', () => {
     expect(equal(target.device)).toBe(true);
     const whole = records[0] as { bytesWritten: number; bytesSkipped: number };
     expect(whole.bytesSkipped > 0 || at < 5).toBe(true);
+  });
+
+  it.each(['SIGTERM', 'SIGKILL'] as const)('%s while data is written: a blank disk', async (signal) => {
+    await using target = await device(dirty(size));
+    const strike = ['-e', 'trace=pwrite64', '-e', `inject=pwrite64:signal=${signal}:when=3`];
+    const words = ['restore', address, '--repo', bench.good, '--to', target.device, '--workers', '1'];
+    const ended = await run([
+      'strace',
+      '-f',
+      '-qq',
+      '-o',
+      '/dev/null',
+      ...strike,
+      executable('backup-chain'),
+      ...words,
+    ]);
+    expect(ended.signal ?? ended.code).toBe(signal);
+    expect(await blank(target.device)).toBe(true);
+    expect(equal(target.device)).toBe(false);
+    expect((await restore(target.device, '--delta')).code).toBe(0);
+    expect(equal(target.device)).toBe(true);
   });
 
   it('a head that is found damaged while it is written: 5, and blank', async () => {
