@@ -9,9 +9,11 @@ import { type Link, stackOf } from './stack.ts';
 import { type Merging, supplant } from './supplanting.ts';
 import { takeOver } from './taking-over.ts';
 
-/** Whether the filesystem said that it shares no extents. */
-const sharesNothing = (error: unknown): boolean =>
-  error instanceof Failure && error.kind === 'unsupported' && error.details.because !== undefined;
+/** Whether the filesystem said that it shares no extents, and what was begun could be taken back. */
+function sharesNothing(error: unknown): boolean {
+  if (!(error instanceof Failure) || error.kind !== 'unsupported') return false;
+  return error.details.because !== undefined && error.details.left === undefined;
+}
 
 async function folded(merging: Merging): Promise<MergeDone> {
   const { call, scene, run, plan, whole } = merging;
