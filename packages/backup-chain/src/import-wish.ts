@@ -49,7 +49,6 @@ function refuseFlags({ flags, words }: Said): void {
     [oadp !== undefined && kubevirt !== undefined, '--kubevirt'],
     [from !== 'DISK=FILE' && words.length > 0, 'DISK=FILE'],
     [from !== '--oadp' && backup !== undefined, '--backup'],
-    [from === '--oadp' && full, '--full'],
     [from === '--oadp' && after !== undefined, '--after'],
     [from === '--oadp' && flags.at !== undefined, '--at'],
     [from === 'DISK=FILE' && disks !== undefined, '--disks'],

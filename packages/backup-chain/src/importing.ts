@@ -46,7 +46,9 @@ function refusePlace(wanted: Wanted, { disk, points, full }: Standing, before: P
   } else if (latest !== null && !full)
     throw refuse(
       `will not import ${wanted.path}: ${disk} has points already`,
-      `--full starts a new chain, --after ${latest.id} goes on with this one`,
+      wanted.id === null
+        ? `--full starts a new chain, --after ${latest.id} goes on with this one`
+        : '--full starts a new chain',
     );
 }
 
@@ -78,7 +80,8 @@ function byId(wanted: readonly Wanted[], standing: Standing): Verdict[] {
     if (point !== null && !holds(point, wanted[n]?.root ?? null))
       throw refuse(`will not import ${wanted[n]?.path}: ${disk}@${point.id} is there with other content`);
   const first = wanted[newest + 1];
-  if (first !== undefined) refusePlace(first, { ...standing, full: true }, found[newest] ?? null);
+  if (first !== undefined)
+    refusePlace(first, { ...standing, full: standing.full || newest >= 0 }, found[newest] ?? null);
   return found.map((point, n) => (point === null ? { state: n < newest ? 'gone' : 'new' } : { state: 'here', point }));
 }
 

@@ -178,6 +178,12 @@ describe('an OADP tree', () => {
     writeFileSync(raw, material.states.get('log-disk')?.[0] as Uint8Array);
     await done(['capture', '--repo', root, '--vm', 'shop/web', `log-disk=${raw}`, '--format', 'raw', '--full']);
     expect((await bring(root, dir)).failure?.message).toContain('is not the latest point');
+    const captured = await repository();
+    await done(['capture', '--repo', captured, '--vm', 'shop/web', `log-disk=${raw}`, '--format', 'raw']);
+    expect((await bring(captured, dir)).failure?.hint).toBe('--full starts a new chain');
+    const { records } = await bring(captured, dir, '--full');
+    expect(records.map(({ sequence }) => sequence)).toEqual([1, 2, undefined, 2, 3, undefined, 3, 4, undefined]);
+    expect(outcomes((await bring(captured, dir)).records)).toEqual(Array(6).fill('exists'));
   });
 });
 

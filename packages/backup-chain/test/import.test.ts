@@ -65,6 +65,8 @@ describe('what becomes of a file', () => {
       'gone gone id-3',
     ],
     ['a further full with an id', named(1, 5), standing([p1, p2]), 'id-1 new'],
+    ['ids on a disk with other points', named(1, 2), standing([imported(7)]), '/f1: data has points already'],
+    ['ids on it that are meant', named(1, 2), standing([imported(7)], { full: true }), 'new new'],
     [
       'an id with other content',
       [file(1, { id: 'id-1', root: root(9) })],
