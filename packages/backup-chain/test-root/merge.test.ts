@@ -186,7 +186,7 @@ describe('refusals', () => {
 describe('order', () => {
   it('durable files in place, the entry of the trash, the manifest, and then what it made needless', async () => {
     using history = await simple();
-    const [, one, two] = history.ids as [string, string, string];
+    const [, one, two, last] = history.ids as [string, string, string, string];
     const machine = local();
     const seen: string[] = [];
     const host: Host = {
@@ -201,27 +201,28 @@ describe('order', () => {
         return machine.change(change);
       },
     };
-    await done(['merge', `default/db/data@${one}..${two}`, '--repo', history.root], { host });
+    await done(['merge', `default/db/data@${one}..${last}`, '--repo', history.root], { host });
     const steps = seen.filter((line) => /^(sync|mv)|why.json/.test(line)).map((line) => line.split(' > ')[0] ?? '');
     const [data, points] = ['disks/data/data', 'disks/data/points'];
-    const manifest = `${points}/000003-${two}.json`;
+    const manifest = `${points}/000004-${last}.json`;
     const moved = (name: string) => `mv -T -- ${name} ENTRY/${name}`;
     expect(steps.map((line) => (line.includes('why.json') ? 'why.json' : line))).toEqual([
-      `sync -- ${data}/.tmp-${two}.1.qcow2`,
-      `sync -- ${data}/.tmp-${two}.1.dig`,
-      `mv -T -- ${data}/.tmp-${two}.1.qcow2 ${data}/${two}.1.qcow2`,
-      `mv -T -- ${data}/.tmp-${two}.1.dig ${data}/${two}.1.dig`,
+      `sync -- ${data}/.tmp-${last}.1.qcow2`,
+      `sync -- ${data}/.tmp-${last}.1.dig`,
+      `mv -T -- ${data}/.tmp-${last}.1.qcow2 ${data}/${last}.1.qcow2`,
+      `mv -T -- ${data}/.tmp-${last}.1.dig ${data}/${last}.1.dig`,
       `sync -- ${data}`,
       'why.json',
       'sync -- ENTRY',
       'sync -- trash',
-      `mv -T -- ${points}/.tmp-000003-${two}.json ${manifest}`,
+      `mv -T -- ${points}/.tmp-000004-${last}.json ${manifest}`,
       `sync -- ${points}`,
       'sync -- ENTRY',
       'sync -- ENTRY/disks',
       'sync -- ENTRY/disks/data',
+      moved(`${points}/000003-${two}.json`),
       moved(`${points}/000002-${one}.json`),
-      ...[one, two].flatMap((id) => [moved(`${data}/${id}.0.qcow2`), moved(`${data}/${id}.0.dig`)]),
+      ...[two, one, last].flatMap((id) => [moved(`${data}/${id}.0.qcow2`), moved(`${data}/${id}.0.dig`)]),
       `sync -- ENTRY/${points}`,
       `sync -- ${points}`,
       `sync -- ENTRY/${data}`,
