@@ -6,6 +6,7 @@ import type { Piece } from '@platter/host/pour';
 import { Patch, type Patched } from '@platter/qcow2/patch';
 import type { Block } from '@platter/qcow2/writer';
 import { chunkDigests, clustersOf, digestAt, digestBytes, digestsAt, zeroDigest } from './digest.ts';
+import { DigestPatch } from './digest-patch.ts';
 import { sha256Of } from './digests.ts';
 import type { DraftPlan, Finished, Receiver } from './draft.ts';
 import { punch } from './fallocate.ts';
@@ -36,7 +37,7 @@ export class Fold implements Receiver {
   #data: Held | null = null;
   #list: Held | null = null;
   #pieces: Piece[] = [];
-  #digests = new Map<number, Uint8Array>();
+  readonly #digests = new DigestPatch();
   readonly #chunks: Range[] = [];
   #written = 0;
 
@@ -82,14 +83,14 @@ export class Fold implements Receiver {
 
   #putBlock({ at, bytes }: Block): void {
     chunkDigests(bytes).forEach((digest, n) => {
-      this.#digests.set(at / clusterSize + n, digest);
+      this.#digests.put(at / clusterSize + n, digest);
     });
     this.#put({ from: { bytes }, at, length: bytes.length, sha256: null });
   }
 
   async store(cluster: number, bytes: Uint8Array, digest: Uint8Array): Promise<void> {
     const at = await this.#patch.replace(cluster);
-    this.#digests.set(at / clusterSize, digest);
+    this.#digests.put(at / clusterSize, digest);
     this.#put({ from: { bytes }, at, length: bytes.length, sha256: null });
   }
 
@@ -97,7 +98,7 @@ export class Fold implements Receiver {
     const places: number[] = [];
     for (let n = 0; n * digestBytes < digests.length; n += 1) {
       places.push(await this.#patch.replace(cluster + n));
-      this.#digests.set((places[n] as number) / clusterSize, digestAt(digests, n));
+      this.#digests.put((places[n] as number) / clusterSize, digestAt(digests, n));
     }
     for (let first = 0; first < places.length; ) {
       const at = places[first] as number;
@@ -120,25 +121,9 @@ export class Fold implements Receiver {
   }
 
   async #write(): Promise<void> {
-    const [pieces, digests] = [this.#pieces.splice(0), this.#entries()];
+    const [pieces, digests] = [this.#pieces.splice(0), this.#digests.take()];
     if (this.#data !== null && pieces.length > 0) await this.#host.change(pour(this.#data, pieces, this.#plan.workers));
     if (this.#list !== null && digests.length > 0) await this.#host.change(pour(this.#list, digests));
-  }
-
-  /** The digests that changed, those that follow each other as one piece. */
-  #entries(): Piece[] {
-    const entries = [...this.#digests].sort(([a], [b]) => a - b);
-    this.#digests.clear();
-    const pieces: Piece[] = [];
-    for (let first = 0; first < entries.length; ) {
-      const index = entries[first]?.[0] as number;
-      let count = 1;
-      while (entries[first + count]?.[0] === index + count) count += 1;
-      const bytes = Buffer.concat(entries.slice(first, first + count).map(([, digest]) => digest));
-      pieces.push({ from: { bytes }, at: index * digestBytes, length: bytes.length, sha256: null });
-      first += count;
-    }
-    return pieces;
   }
 
   /** Takes away what nothing refers to any more. */
@@ -146,7 +131,7 @@ export class Fold implements Receiver {
     const longest = [...freed].sort((a, b) => b.length - a.length).slice(0, mostPunched);
     for (const range of freed) {
       const { at, length } = range;
-      for (let n = 0; n < clustersOf(length); n += 1) this.#digests.set(at / clusterSize + n, zeroDigest);
+      for (let n = 0; n < clustersOf(length); n += 1) this.#digests.put(at / clusterSize + n, zeroDigest);
       if (!longest.includes(range)) this.#put({ from: 'zeros', at, length, sha256: null });
     }
     if (this.#data === null) return;
