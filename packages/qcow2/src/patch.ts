@@ -1,7 +1,8 @@
 import { putOwn, putU64, u64, viewOf } from './bits.ts';
 import { hostOf } from './entries.ts';
 import type { Layer } from './open.ts';
-import { clusterAt, refcountTable, Spare, type Stretch } from './spare.ts';
+import { recounted, repointed } from './patched.ts';
+import { clusterAt, refcountTable, Spare } from './spare.ts';
 import type { Block } from './writer.ts';
 
 const CLUSTER = 65536;
@@ -27,15 +28,6 @@ interface Window {
   changed: boolean;
 }
 
-/** A count that clusters get. */
-type Recount = Stretch & { to: number };
-
-/** The refcount blocks that a stretch of clusters is counted in. */
-function blocksOf({ first, count }: Stretch): number[] {
-  const [from, to] = [Math.floor(first / PER_BLOCK), Math.ceil((first + count) / PER_BLOCK)];
-  return Array.from({ length: to - from }, (_, n) => from + n);
-}
-
 /**
  * Changes which clusters an own clone of a canonical full holds: says where the bytes of a cluster belong, and gives
  * the tables that have to be written. Host clusters that are free are used again, the lowest first. Clusters of 64 KiB
@@ -49,7 +41,7 @@ export class Patch {
   #end: number;
   #next = 0;
   #window: Window | null = null;
-  #repointed = new Set<number>();
+  readonly #repointed = new Set<number>();
   #ready: Block[] = [];
   #data = 0;
   #zero = 0;
@@ -191,44 +183,13 @@ export class Patch {
     const tail = Math.floor(source.size / CLUSTER) * CLUSTER;
     if (tail < source.size) yield { at: tail, bytes: await clusterAt(this.#clone, tail) };
     yield* this.ready();
-    yield* this.#counts(viewOf(table), fresh);
-    if (fresh.size > 0) yield { at: header.refcount.at, bytes: table };
-    yield* this.#pointers();
-  }
-
-  /** The refcount blocks in which a count changed. */
-  async *#counts(table: DataView, fresh: ReadonlySet<number>): AsyncGenerator<Block> {
-    const recounts: Recount[] = [
+    const recounts = [
       ...this.#spare.left().map((one) => ({ ...one, to: 0 })),
       ...this.#spare.taken().map((one) => ({ ...one, to: 1 })),
       { first: this.#oldEnd, count: this.#end - this.#oldEnd, to: 1 },
     ];
-    for (const index of [...new Set(recounts.flatMap(blocksOf))].sort((a, b) => a - b)) {
-      const at = u64(table, index * 8);
-      const bytes = fresh.has(index) ? new Uint8Array(CLUSTER) : Uint8Array.from(await clusterAt(this.#clone, at));
-      const [view, base] = [viewOf(bytes), index * PER_BLOCK];
-      for (const { first, count, to } of recounts) {
-        const stop = Math.min(first + count - base, PER_BLOCK);
-        for (let n = Math.max(0, first - base); n < stop; n += 1) view.setUint16(n * 2, to);
-      }
-      yield { at, bytes };
-    }
-  }
-
-  /** The clusters of the L1 table in which an entry changed. */
-  async *#pointers(): AsyncGenerator<Block> {
-    const entries = [...this.#repointed].sort((a, b) => a - b);
-    for (let n = 0; n < entries.length; ) {
-      const part = Math.floor((entries[n] as number) / PER_TABLE);
-      const at = this.#clone.header.l1.at + part * CLUSTER;
-      const bytes = Uint8Array.from(await clusterAt(this.#clone, at));
-      for (; n < entries.length && (entries[n] as number) < (part + 1) * PER_TABLE; n += 1) {
-        const index = entries[n] as number;
-        const host = this.#l1[index] as number;
-        if (host === 0) putU64(viewOf(bytes), (index % PER_TABLE) * 8, 0);
-        else putOwn(viewOf(bytes), index % PER_TABLE, host);
-      }
-      yield { at, bytes };
-    }
+    yield* recounted(this.#clone, { table: viewOf(table), fresh, recounts });
+    if (fresh.size > 0) yield { at: header.refcount.at, bytes: table };
+    yield* repointed(this.#clone, this.#l1, this.#repointed);
   }
 }
