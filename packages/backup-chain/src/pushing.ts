@@ -1,7 +1,7 @@
 import type { Call } from '@platter/command/call';
 import { Failure } from '@platter/host/failure';
 import { Undo } from '@platter/host/undo';
-import { clear, ended } from './backup-jobs.ts';
+import { clear, ended, type Traces } from './backup-jobs.ts';
 import type { Captured, CaptureWish } from './capture.ts';
 import { checkpointName, spentMarks } from './checkpoint.ts';
 import type { DraftPlan } from './draft.ts';
@@ -26,7 +26,7 @@ import {
 import type { Monitor } from './qemu-monitor.ts';
 import { openRepository } from './repository.ts';
 import { setOf, takenAt } from './run.ts';
-import { rotate } from './tracking.ts';
+import { isPublished, rotate } from './tracking.ts';
 
 const nextName = ({ run }: Scene): string => checkpointName(run.facts.repo.id, run.id);
 
@@ -80,19 +80,25 @@ async function rotateLive({ call, monitor, run }: Scene, one: Pushing, isNew: bo
   await rotate(call, { source: one.node.name, names, remove });
 }
 
+/** What a run that failed leaves in QEMU: its new bitmaps stay where their point is published. */
+async function broken({ run, ...scene }: Scene, all: readonly Pushing[]): Promise<Traces[]> {
+  const traces: Traces[] = [];
+  for (const { wish, node } of all) {
+    const { disk } = wish;
+    const isKept = await isPublished(scene.call.host, run.facts, { disk, id: run.id });
+    traces.push({ disk, node: node.name, isSpent: (name) => !isKept && name === nextName({ run, ...scene }) });
+  }
+  return traces;
+}
+
 type Done = (captured: Captured) => Promise<void>;
 
 /** Pushes and publishes point by point. When it fails, QEMU keeps no job, no target and no bitmap without a point. */
 async function points(scene: Scene, all: readonly Pushing[], done: Done): Promise<Captured[]> {
   const undo = new Undo();
   const captured: Captured[] = [];
-  const isKept = (disk: string) => captured.some(({ point }) => point.disk.name === disk);
   return undo.guard(async () => {
-    const traces = all.map(({ wish: { disk }, node }) => ({
-      ...{ disk, node: node.name },
-      isSpent: (name: string) => name === nextName(scene) && !isKept(disk),
-    }));
-    undo.add('clear what is left in QEMU', () => clear(scene.monitor, traces));
+    undo.add('clear what is left in QEMU', async () => clear(scene.monitor, await broken(scene, all)));
     const ready: Placed[] = [];
     for (const one of all) ready.push(await placed(scene, one, undo));
     await pushAll(scene, ready);

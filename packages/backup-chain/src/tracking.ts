@@ -1,10 +1,11 @@
 import type { Call } from '@platter/command/call';
 import type { Host } from '@platter/host/door';
 import { errno, Failure } from '@platter/host/failure';
-import { hold } from '@platter/host/looks';
+import { hold, list } from '@platter/host/looks';
 import { Undo } from '@platter/host/undo';
 import { checkpointName, marksOf, spentMarks, strayMarks } from './checkpoint.ts';
 import type { Tracking, Wish } from './engine.ts';
+import { diskPaths, isTemporary } from './layout.ts';
 import { type Origin, openOrigin } from './origin.ts';
 import type { Prepared } from './preparing.ts';
 import { addBitmap, removeBitmap } from './qemu-bitmap.ts';
@@ -47,9 +48,15 @@ async function reopened(host: Host, before: Origin): Promise<Origin> {
   throw new Failure('busy', `${before.path} was replaced or resized meanwhile`, { hint: 'try again' });
 }
 
+/** Whether a point is there, also where the run that made it failed later. */
+export async function isPublished(host: Host, { paths }: VmFacts, { disk, id }: { disk: string; id: string }) {
+  const entries = (await host.query(list(diskPaths(paths, disk).points))) ?? [];
+  return entries.some(({ name }) => !isTemporary(name) && name.endsWith(`-${id}.json`));
+}
+
 /**
  * Spec 3.2, step 2: takes away bitmaps that no point was published for, starts that of the new one, and lets `work`
- * read the source as it is then. When that fails, the new bitmap is taken away again.
+ * read the source as it is then. When that fails and there is no new point, the new bitmap is taken away again.
  */
 export async function tracked<T>(
   host: Host,
@@ -65,7 +72,10 @@ export async function tracked<T>(
   return undo.guard(async () => {
     const name = checkpointName(facts.repo.id, id);
     if (decision.tracks) await addBitmap(host, origin.path, name);
-    if (decision.tracks) undo.add(`remove the bitmap ${name}`, () => removeBitmap(host, origin.path, name));
+    if (decision.tracks)
+      undo.add(`remove the bitmap ${name}`, async () => {
+        if (!(await isPublished(host, facts, { disk: wish.disk, id }))) await removeBitmap(host, origin.path, name);
+      });
     return work(host.dry ? prepared : { ...prepared, origin: await reopened(host, origin) });
   });
 }
