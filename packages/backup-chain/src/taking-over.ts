@@ -17,6 +17,8 @@ export interface Taking {
 }
 
 const batchBytes = 64 * 1024 * 1024;
+/** What is read lies in memory until it is written. */
+const readBytes = 8 * 1024 * 1024;
 
 /** A span cut at the borders of clusters; the guest's last cluster may be short and is whole all the same. */
 function* cuts({ at, length }: Span, size: number): Generator<Clusters & { isPart: boolean }> {
@@ -38,9 +40,9 @@ class Taker {
     this.#taking = taking;
   }
 
-  async #pour(at: number, bytes: number): Promise<void> {
+  async #pour(at: number, bytes: number, batch = batchBytes): Promise<void> {
     this.#bytes += bytes;
-    if (this.#bytes < batchBytes) return;
+    if (this.#bytes < batch) return;
     this.#bytes = 0;
     await this.#taking.draft.pour();
     this.#taking.report?.(at);
@@ -59,7 +61,7 @@ class Taker {
         if (sameDigest(digest, zeroDigest)) await draft.zero(from + n, 1);
         else await draft.store(from + n, cluster, digest);
       }
-      await this.#pour(from * clusterSize, bytes.length);
+      await this.#pour(from * clusterSize, bytes.length, readBytes);
     }
   }
 
