@@ -130,6 +130,7 @@ describe('law: a history of writes, zeros and sizes', () => {
 });
 
 type Three = [string, string, string];
+const scrubbed = (root: string) => tool(['scrub', '--repo', root]);
 
 describe('export --chain', () => {
   it('has the files, their sums, the manifests and a script that restores them anywhere', async () => {
@@ -170,6 +171,20 @@ describe('export --chain', () => {
     await done(['export', `default/db/data@${f.ids[1]}`, '--repo', f.root, '--chain', goal]);
     const images = readdirSync(goal).filter((name) => name.endsWith('.qcow2'));
     expect(images).toEqual([`${f.ids[0]}.0.qcow2`, `${f.ids[1]}.0.qcow2`].sort());
+  });
+
+  it('of an imported file that ends inside a chunk: its sum is that of its bytes', async () => {
+    const [root, file, goal] = ['repo', 'made.qcow2', 'chain'].map((name) => join(fresh(), name)) as Three;
+    mkdirSync(root);
+    await done(['init', '--repo', root]);
+    execFileSync('qemu-img', ['create', '-q', '-f', 'qcow2', file, '1M']);
+    expect(statSync(file).size % cluster).not.toBe(0);
+    await done(['import', '--repo', root, '--vm', 'db', `data=${file}`]);
+    await done(['export', address, '--repo', root, '--chain', goal]);
+    const [image = ''] = readdirSync(goal).filter((name) => name.endsWith('.qcow2'));
+    expect(readFileSync(join(goal, image)).equals(readFileSync(file))).toBe(true);
+    execFileSync('sha256sum', ['-c', '--strict', 'SHA256SUMS'], { cwd: goal, stdio: 'pipe' });
+    expect((await scrubbed(root)).code).toBe(0);
   });
 
   it('does not copy rot: 5, and nothing stays', async () => {
