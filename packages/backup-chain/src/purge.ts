@@ -35,7 +35,7 @@ async function lockOut(call: Call<unknown>, { paths, ...vm }: VmFacts): Promise<
 async function purgeEntry(call: Call<unknown>, entry: Entry, why: string): Promise<void> {
   const { path, held, folders } = entry;
   for (const file of held) await call.host.change(because(remove(`${path}/${file}`), why));
-  const touched = folders.filter((folder) => held.some((file) => file.startsWith(`${folder}/`)));
+  const touched = folders.filter((folder) => held.some((file) => file.slice(0, file.lastIndexOf('/')) === folder));
   for (const folder of touched) await call.host.change(sync(`${path}/${folder}`));
   await removeEntry(call.host, entry, why);
 }

@@ -57,8 +57,8 @@ async function undo(
   await moveBack(call, [entry.path, folder], plan.manifests);
   if (plan.commit !== null) {
     const path = `${folder}/${plan.commit.path}`;
-    const [, above, name] = /^(.*)\/([^/]*)$/.exec(path) as unknown as [string, string, string];
-    await replaceWhole(host, { path, temp: `${above}/${temporary}${name}`, data: plan.commit.before, mode: 0o444 });
+    const temp = path.replace(/[^/]*$/, (name) => `${temporary}${name}`);
+    await replaceWhole(host, { path, temp, data: plan.commit.before, mode: 0o444 });
   }
   await removeEntry(host, entry, 'what it held is back');
   await host.change(because(sync(trash), 'the entry is gone'));
