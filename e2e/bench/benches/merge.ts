@@ -2,11 +2,10 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { succeed } from '../../ground/run.ts';
 import type { Bench, Material, Side } from '../bench.ts';
-import { again, Chain, mebibyte } from '../repository.ts';
+import { again, Chain, long, mebibyte } from '../repository.ts';
 
 const ground = { needs: ['root', 'xfs', 'qemu-img'] as const, space: 16 * 1024 * mebibyte };
 const increments = 200;
-const few: Material = { ...ground, make: (dir) => new Chain(dir).make(increments + 1) };
 /** A twentieth of the clusters that hold data. */
 const large: Material = { ...ground, make: (dir) => new Chain(dir).make(2, { clusters: 410 }) };
 
@@ -35,7 +34,7 @@ export const benches: readonly Bench[] = [
     needs: ground.needs,
     rounds: 5,
     reach: 0.1,
-    on: few,
+    on: long,
     setup: async (dir) => {
       const copies = join(dir, 'rebased');
       const leaf = await new Chain(dir).rebased(copies, increments + 1);
