@@ -208,6 +208,22 @@ describe('restore to a file', () => {
     }
   });
 
+  it('a disk that shrank inside a cluster and grew again shows zeros behind its smaller end, as qemu-img has it', async () => {
+    const folder = mkdtempSync(join(bench.folder, 'shrunk-'));
+    const files = ['full', 'smaller', 'larger'].map((name) => join(folder, `${name}.qcow2`));
+    const sizes = [4 * cluster, 2 * cluster + 512, 4 * cluster];
+    for (const [n, file] of files.entries()) {
+      const on = n === 0 ? [] : ['-b', files[n - 1] as string, '-F', 'qcow2'];
+      execFileSync('qemu-img', ['create', '-q', '-f', 'qcow2', ...on, file, String(sizes[n])]);
+    }
+    execFileSync('qemu-io', ['-f', 'qcow2', '-c', `write -P 7 0 ${sizes[0]}`, files[0] as string], { stdio: 'ignore' });
+    const [raw, to] = [join(folder, 'raw'), join(folder, 'restored')];
+    execFileSync('qemu-img', ['convert', '-f', 'qcow2', '-O', 'raw', files[2] as string, raw]);
+    await done(['restore', '--files', ...files, '--file', '--to', to]);
+    expect(readFileSync(to).equals(readFileSync(raw))).toBe(true);
+    expect([...readFileSync(to).subarray(2 * cluster + 510, 2 * cluster + 514)]).toEqual([7, 7, 0, 0]);
+  });
+
   it('of a set goes disk by disk; a disk without a target is exit 2', async () => {
     const path = join(bench.folder, 'set.img');
     const say = async (...words: string[]) =>
