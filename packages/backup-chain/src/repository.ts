@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Host } from '@platter/host/door';
 import { Failure } from '@platter/host/failure';
 import { list, lstat, text } from '@platter/host/looks';
@@ -139,7 +140,18 @@ async function dataFiles(host: Host, folder: string): Promise<DataFile[]> {
   return found.map(({ name, kind = 'nothing', size = 0, nlink = 0 }) => ({ name, kind, size, nlink }));
 }
 
+/** Reads a disk until its points are the same ones afterwards: what is read while they move is no state it was in. */
 async function readDisk(host: Host, vm: VmPaths, name: string): Promise<DiskFacts> {
+  const { points } = diskPaths(vm, name);
+  for (let before = await entries(host, points); ; ) {
+    const disk = await readDiskOnce(host, vm, name);
+    const after = await entries(host, points);
+    if (isDeepStrictEqual(after, before)) return disk;
+    before = after;
+  }
+}
+
+async function readDiskOnce(host: Host, vm: VmPaths, name: string): Promise<DiskFacts> {
   const paths = diskPaths(vm, name);
   const folders = [paths.folder, paths.points, paths.data];
   const [identity, points, data, ...temporaries] = await Promise.all([

@@ -1,7 +1,7 @@
 import type { Call } from '@platter/command/call';
 import { Failure } from '@platter/host/failure';
-import { addressName } from './address.ts';
 import { chainOf } from './chain.ts';
+import { nameOf, type Scene } from './chain-rules.ts';
 import { finding, refuse } from './finding.ts';
 import { openLoose } from './loose.ts';
 import type { Point } from './manifest-kinds.ts';
@@ -11,6 +11,7 @@ import { type DiskFacts, openRepository, type VmFacts, wayOutOf } from './reposi
 import { type Found, pointsOf, resolve } from './resolving.ts';
 import { rootOf } from './root.ts';
 import { contentOf, type Stack, stackOf } from './stack.ts';
+import { steadily } from './steadily.ts';
 import { looseWish } from './telling.ts';
 
 /** A chain to restore: open, and proven as far as it can be. */
@@ -39,14 +40,10 @@ async function proof(stack: Stack, point: Point) {
   return checking(name, async () => ((await contentOf(stack)) === point.contentSha256 ? [] : [wrong]));
 }
 
-/** Opens a point's chain and proves it as `fast` does; 5 when anything is wrong with it. */
-export async function openPoint(
-  call: Call<unknown>,
-  facts: VmFacts,
-  { disk, id }: { disk: DiskFacts; id: string },
-): Promise<Source> {
-  const name = addressName({ namespace: facts.namespace, vm: facts.vm, disk: disk.name, ref: id });
-  const { links, findings } = chainOf({ facts, disk }, id);
+async function openOnce(call: Call<unknown>, scene: Scene, id: string): Promise<Source> {
+  const { facts, disk } = scene;
+  const name = nameOf(scene, id);
+  const { links, findings } = chainOf(scene, id);
   const what = `${name} is damaged`;
   const wayOut = wayOutOf(disk, links);
   refuse(findings, what, wayOut);
@@ -56,6 +53,24 @@ export async function openPoint(
   const point = links.at(-1) as Point;
   refuse(await proof(stack, point), what, wayOut);
   return { name, disk: disk.name, stack, point, places: [facts.repo.root] };
+}
+
+/** The disk of a scene in later facts; 3 when the point was merged or dropped meanwhile. */
+function later(scene: Scene, facts: VmFacts, id: string): Scene {
+  const disk = facts.disks.find(({ name }) => name === scene.disk.name);
+  if (disk?.points.some(({ name }) => name.slice(7) === `${id}.json`)) return { facts, disk };
+  throw new Failure('refused', `there is no ${nameOf(scene, id)} any more`);
+}
+
+/** Opens a point's chain and proves it as `fast` does; 5 when anything is wrong with it. */
+export function openPoint(
+  call: Call<unknown>,
+  facts: VmFacts,
+  { disk, id }: { disk: DiskFacts; id: string },
+): Promise<Source> {
+  const scene: Scene = { facts, disk };
+  const at = (now: VmFacts) => openOnce(call, now === facts ? scene : later(scene, now, id), id);
+  return steadily(call.host, { facts, at });
 }
 
 async function openLooseSource(call: Call<SourceFlags>): Promise<Source> {
