@@ -1,5 +1,9 @@
-import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { succeed } from '../../ground/run.ts';
 import type { CrashCase } from '../case.ts';
@@ -36,6 +40,33 @@ async function followed(dir: string): Promise<void> {
 const byBitmap = (dir: string): string[] =>
   at(dir, ['capture', '--vm', 'db', `data=${image(dir)}`, '--engine', 'bitmap']);
 
+/** A QEMU per folder that has the image open for writing, with a monitor. */
+const machines = new Map<string, ChildProcess>();
+const monitor = (dir: string): string => join(dir, 'qmp');
+
+async function start(dir: string): Promise<void> {
+  await rm(monitor(dir), { force: true });
+  const words = [
+    ...['--blockdev', `driver=file,node-name=file,filename=${image(dir)}`],
+    ...['--blockdev', 'driver=qcow2,node-name=data,file=file'],
+    ...['--chardev', `socket,id=c,path=${monitor(dir)},server=on,wait=off`, '--monitor', 'chardev=c'],
+  ];
+  machines.set(dir, spawn('qemu-storage-daemon', words, { stdio: 'ignore' }));
+  while (!existsSync(monitor(dir))) await pause(10);
+}
+
+/** Ends it as a person would, or as a crash does; what a clean end stores is stored then. */
+async function end(dir: string, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+  const machine = machines.get(dir);
+  machines.delete(dir);
+  if (machine === undefined || machine.exitCode !== null) return;
+  const ended = once(machine, 'exit');
+  machine.kill(signal);
+  await ended;
+}
+
+const pushed = (dir: string): string[] => at(dir, ['capture', '--vm', 'db', 'data=data', '--qmp', monitor(dir)]);
+
 export const cases: readonly CrashCase[] = [
   {
     name: 'backup-chain capture (bitmap)',
@@ -53,6 +84,31 @@ export const cases: readonly CrashCase[] = [
     command: byBitmap,
     interrupted: sound,
     settled: followed,
+    bestEffort: /the next capture removes it/,
+  },
+  {
+    name: 'backup-chain capture (qmp)',
+    needs: ['qemu-storage-daemon'],
+    keeps: [...whole, clean, 'no changed byte is missed', 'QEMU has one bitmap of ours, that of the newest point'],
+    material: async (dir) => {
+      await begin(dir);
+      await start(dir);
+      await succeed(pushed(dir));
+      await end(dir, 'SIGTERM');
+      await succeed(['qemu-io', '-f', 'qcow2', ...written, image(dir)]);
+    },
+    prepare: async (dir, material) => {
+      await cp(material, dir, { recursive: true, filter: (path) => path !== monitor(material) });
+      await remember(dir);
+      await start(dir);
+    },
+    command: pushed,
+    interrupted: sound,
+    settled: async (dir) => {
+      await end(dir, 'SIGTERM');
+      await followed(dir);
+    },
+    cleanup: (dir) => end(dir, 'SIGKILL'),
     bestEffort: /the next capture removes it/,
   },
 ];
