@@ -2,8 +2,8 @@ import { chmod, create, sync } from '@platter/host/changes';
 import type { Host } from '@platter/host/door';
 import { run, stat } from '@platter/host/looks';
 import { must } from '@platter/host/outcome';
+import { emptyImage } from '@platter/qcow2/empty';
 import type { DraftPlan } from './draft.ts';
-import { emptyImage } from './pushed-file.ts';
 
 async function give(host: Host, path: string, owner: string): Promise<void> {
   const program = run('chown', ['--', owner, path], { timeout: 60_000 });

@@ -6,7 +6,6 @@ import { hold } from '@platter/host/looks';
 import { sip } from '@platter/host/sip';
 import { canonical } from '@platter/qcow2/geometry';
 import { type Layer, openLayer } from '@platter/qcow2/open';
-import { Writer } from '@platter/qcow2/writer';
 import { digestAt } from './digest.ts';
 import { DigestFile } from './digest-file.ts';
 import type { DraftPlan, Finished } from './draft.ts';
@@ -14,14 +13,6 @@ import { clusterSize } from './layout.ts';
 import { damage } from './opening.ts';
 import { type Clusters, countOf, touched, without } from './scope.ts';
 import { type Range, spans, stackOf } from './stack.ts';
-
-/** The bytes of a canonical image of this size that holds nothing. */
-export function emptyImage(virtualSize: number): Uint8Array {
-  const blocks = [...new Writer({ virtualSize, type: 'incremental' }).finish()];
-  const bytes = new Uint8Array(Math.max(...blocks.map(({ at, bytes: { length } }) => at + length)));
-  for (const block of blocks) bytes.set(block.bytes, block.at);
-  return bytes;
-}
 
 const strange = (path: string, by: string): Failure =>
   new Failure('corrupt', `what QEMU pushed to ${path} is no canonical image`, { details: { by } });
